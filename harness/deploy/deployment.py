@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from harness.deploy import tls
+from harness.deploy import script_context, tls
 from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
 from harness.grid.cell import Cell
@@ -61,10 +61,13 @@ class Deployment:
         self._written_timeout_s = grid.load.timeout / grid.time_factor
         self.images = _images(grid)  # of the service, if the grid compares images
         self.fixed = _fixed(grid, self.images)
+        self._script = grid.dataset.script if grid.dataset else None
 
     def deploy(self, on_task: Callable[[str], None]) -> None:
         """Deploy everything with all servers up; raises DeployFailed."""
         self.drop()
+        if self._script is not None:
+            self.fixed["study_script_context"] = str(script_context.write(self._ansible.root, self._script))
         # Pull all images now: a switch does not wait for a registry, and a missing image fails before the first trial.
         images = {"study_service_images": list(self.images)} if self.images else {}
         playbook = self._playbook(self._ansible, "site.yml", {**self.fixed, **images}, on_task=on_task)

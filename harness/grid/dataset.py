@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from harness.grid.own_script import ScriptFiles
+
 
 @dataclass(frozen=True)
 class Source:
@@ -34,6 +36,7 @@ class Dataset:
     rows: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     sources: Mapping[str, Source] = field(default_factory=dict)
+    script: ScriptFiles | None = None  # an own Locust script; part of an image, not of what is uploaded
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

@@ -161,12 +161,14 @@ def with_rates(change: Callable[[str, Any], object], factors: object) -> object:
 
 
 def mismatches(
-    factor: str, load: Load, load_generator: str, is_searched: bool, has_objective: bool
+    factor: str, load: Load, load_generator: str, is_searched: bool, has_objective: bool, has_script: bool = False
 ) -> list[tuple[tuple[str | int, ...], str]]:
     """Return (path in the grid, message) for each key that does not fit the load factor.
 
-    `has_objective` is true for a grid with an objective for a load.
+    `has_objective` is true for a grid with an objective for a load, `has_script` for one with an own Locust script.
     """
+    if has_script:
+        return _mismatches_of_script(factor, load, load_generator)
     if factor == VUSERS:
         found: list[tuple[tuple[str | int, ...], str]] = [
             (("load", key), "only valid with rate. Fix: remove it, or use rate instead of vusers")
@@ -194,4 +196,19 @@ def mismatches(
     if is_searched and not has_objective:
         words = "a search over rate needs an objective. Fix: set p95 or error_rate under objectives"
         found.append((("factors", RATE), words))
+    return found
+
+
+def _mismatches_of_script(factor: str, load: Load, load_generator: str) -> list[tuple[tuple[str | int, ...], str]]:
+    """Return the same for a grid with an own Locust script, whose users think as the script says."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    if factor == RATE:
+        words = "an own script has users that wait for responses. Fix: use vusers instead of rate"
+        found.append((("factors", RATE), words))
+    if load_generator != "locust":
+        words = f"got {load_generator}: it cannot run a Locust script. Fix: use load_generator: locust"
+        found.append((("load_generator",), words))
+    for key, value in (("think_time", load.think), ("arrivals", load.arrivals), ("in_flight", load.in_flight)):
+        if value is not None:
+            found.append((("load", key), "the script has its own waits, which are measured. Fix: remove it"))
     return found

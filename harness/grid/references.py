@@ -13,7 +13,7 @@ from harness import secrecy
 Path_ = tuple[str | int, ...]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UPPER = re.compile(r"[A-Z_][A-Z0-9_]*")  # in a body, where {"env": "prod"} is data
-PLACES = (("request", "headers"), ("request", "query"), ("request", "json"), ("vars",))
+PLACES = (("request", "headers"), ("request", "query"), ("request", "json"), ("vars",), ("traffic", "env"))
 
 
 @dataclass
@@ -55,7 +55,7 @@ def _is_reference(value: dict[Any, Any], where: Path_) -> bool:
     place = next((place for place in PLACES if where[: len(place)] == place and len(where) > len(place) - 1), None)
     if place is None or (where == place and place[-1] != "json"):
         return False
-    return place[-1] in ("headers", "query") or bool(_UPPER.fullmatch(value["env"]))
+    return place[-1] in ("headers", "query", "env") or bool(_UPPER.fullmatch(value["env"]))
 
 
 def _value(reference: dict[str, Any], where: Path_, filled: Filled, environment: Mapping[str, str]) -> str:

@@ -195,7 +195,12 @@ class Grid(GridPart, Caching):
     def _goes_with_the_load(self) -> Grid:
         is_searched = isinstance(self.cells, SearchedCells)
         found = load.mismatches(
-            self.load_factor, self.load, self.load_generator, is_searched, self.objectives.for_a_load
+            self.load_factor,
+            self.load,
+            self.load_generator,
+            is_searched,
+            self.objectives.for_a_load,
+            has_script=self.has_script,
         )
         if found:
             raise several(found)
@@ -261,15 +266,25 @@ class Grid(GridPart, Caching):
         return self.traffic is not None and self.traffic.steps is not None
 
     @property
+    def has_script(self) -> bool:
+        """Whether the traffic is an own Locust script, which alone knows its requests and waits."""
+        return self.traffic is not None and self.traffic.locustfile is not None
+
+    @property
     def think_per_request_s(self) -> float:
-        """Mean think time after a request; of steps with their pauses, so that N = X (R + Z) holds for requests."""
+        """Mean think time after a request; of steps with their pauses, so that N = X (R + Z) holds for requests.
+
+        0 for a script, whose waits are only measured.
+        """
         if not self.has_steps:
             return self.load.think_time
         return (self.load.think_time + sum(each.pause_s for each in self.requests)) / len(self.requests)
 
     @property
     def expected_statuses(self) -> tuple[int, ...]:
-        """The status codes of a success of any request, each once."""
+        """The status codes of a success of any request, each once; those below 400 for a script."""
+        if self.has_script:
+            return tuple(range(200, 400))
         return tuple(dict.fromkeys(status for each in self.requests for status in each.expect.status))
 
     @property

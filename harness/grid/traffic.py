@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model
 
 from harness.grid import templates
 from harness.grid.bodies import at_least_one, unset
+from harness.grid.own_script import LocustScript
 from harness.grid.request import Expect, HttpRequest, check_pattern
 from harness.grid.types import Caching, Count, Duration, GridPart, several
 from harness.words import short
@@ -17,6 +18,7 @@ from harness.words import short
 PICKS = "cycle, random, zipf(1.1) or once"
 _ZIPF = re.compile(r"zipf\(\s*([0-9]+(?:\.[0-9]+)?)\s*\)")
 LARGEST_ZIPF = 10.0
+KINDS = ("requests", "steps", "locustfile")  # exactly one of these keys is set
 SESSIONS = 100  # sessions of an open load that log in
 REQUEST = "request"  # name of the short form's request
 LOGIN = "login"  # name of the login among the exchanges of a verification
@@ -192,8 +194,8 @@ class Data(GridPart):
         return float(found[1]) if found else 0.0
 
 
-class Traffic(GridPart, Caching):
-    """What users send: `requests` of a mix, or the `steps` of a transaction."""
+class Traffic(LocustScript, Caching):
+    """What users send: `requests` of a mix, the `steps` of a transaction, or an own script."""
 
     data: Data | None = Field(default=None, description="rows for `${row.column}`, see below", exclude_if=unset)
     login: Login | None = Field(
@@ -208,9 +210,15 @@ class Traffic(GridPart, Caching):
 
     @model_validator(mode="after")
     def _is_one(self) -> Traffic:
-        if (self.requests is None) == (self.steps is None):
-            got = "both are set" if self.requests else "neither is set"
-            raise ValueError(f"{got}. Allowed: exactly one of requests and steps")
+        kinds = [key for key in KINDS if getattr(self, key) is not None]
+        if len(kinds) != 1:
+            got = f"{' and '.join(kinds)} are set" if kinds else "none is set"
+            raise ValueError(f"{got}. Allowed: exactly one of {', '.join(KINDS[:-1])} and {KINDS[-1]}")
+        if self.locustfile is None and self.script_keys:
+            raise several([((key,), "only valid with locustfile. Fix: remove it") for key in self.script_keys])
+        if self.locustfile is not None and (wrong := [key for key in ("data", "login") if getattr(self, key)]):
+            words = "only valid with requests or steps, as a script has its own. Fix: remove it"
+            raise several([((key,), words) for key in wrong])
         names = [each.name for each in (self.requests or self.steps or ())]
         section = "requests" if self.requests else "steps"
         twice = [

@@ -83,8 +83,10 @@ def sent(grid: Grid) -> list[Sent]:
 def secrets(grid: Grid) -> dict[str, Path_]:
     """Return the name of each `${secret.NAME}` with the place of its first use."""
     found: dict[str, Path_] = {}
-    for each in sent(grid):
-        for where, text in each.texts():
+    env = grid.traffic.env if grid.traffic is not None else {}
+    own = [(("traffic", "env", name), text) for name, text in env.items()]
+    for texts in [own, *(each.texts() for each in sent(grid))]:
+        for where, text in texts:
             for name in templates.names(text):
                 if name.startswith(SECRET):
                     found.setdefault(name.removeprefix(SECRET), where)
@@ -112,6 +114,26 @@ class TrafficChecker:
             yield from self._extractions(each, every)
         yield from self._load()
         yield from self._unused_rows(every)
+        yield from self._environment()
+
+    def _environment(self) -> Iterator[Problem]:
+        env = self.grid.traffic.env if self.grid.traffic is not None else {}
+        for name, text in env.items():
+            where = ("traffic", "env", name)
+            wrong = [each for each in templates.names(text) if not each.startswith(SECRET)]
+            if templates.unclosed(text) or wrong:
+                words = "Allowed: text, and ${secret.NAME}. Fix: write '$${' for the text '${'"
+                yield where, f"{_named(where)}: got {short(text)}. {words}"
+            elif each := next((each for each in templates.names(text) if self._wrong_secret(each)), ""):
+                yield where, f"{_named(where)}: {self._wrong_secret(each)}"
+
+    @staticmethod
+    def _wrong_secret(name: str) -> str:
+        """Return why `secret.NAME` cannot have a value; empty if it can."""
+        if _SECRET_NAME.fullmatch(name.removeprefix(SECRET)):
+            return ""
+        shown = f"${{{short(name, bare=True)}}}"
+        return f"{shown}: not a name. Allowed: letters, digits and underscores, as in TOKEN"
 
     def _load(self) -> Iterator[Problem]:
         grid = self.grid
@@ -171,8 +193,7 @@ class TrafficChecker:
         if name.startswith(ROW):
             return self._wrong_column(name.removeprefix(ROW), shown)
         if name.startswith(SECRET):
-            is_name = _SECRET_NAME.fullmatch(name.removeprefix(SECRET))
-            return "" if is_name else f"{shown}: not a name. Allowed: letters, digits and underscores, as in TOKEN"
+            return self._wrong_secret(name)
         if name in BUILT_IN or name in each.extracted:
             return ""
         if owner := next((other for other in every if name in other.extract), None):

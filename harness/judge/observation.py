@@ -68,6 +68,8 @@ class Observation:
     answered: Sequence[BalancerSample] = ()  # by the balancer's log, second by second
     server_failure: ServerFailure | None = None  # the planned one, with its result
     rate_per_s: float | None = None  # of an open load, time scaling included; None for users
+    responses: Mapping[str, int] = field(default_factory=dict)  # to a script: status → responses
+    unavailable: Mapping[str, str] = field(default_factory=dict)  # rule → why it cannot be evaluated
     totals: Mapping[str, int] = field(default_factory=dict)  # the generator's own, if samples hold the balancer's
     delays: Mapping[str, int] = field(default_factory=dict)  # µs by which requests of the window were sent late → count
     p95_s: float | None = None  # the objective for the latency, time scaling included
@@ -130,7 +132,8 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         machine_of, machines = dict.fromkeys(machine_of, below), [row for row in machines if row.machine == below]
     return Observation(
         users=context.users,
-        think_time_s=grid.think_per_request_s,
+        # That of a script is measured only.
+        think_time_s=(stats.mean_think_s(data.samples) or 0.0) if grid.has_script else grid.think_per_request_s,
         window_from_s=grid.load.window_from_s,
         window_to_s=window_end_s(grid.load.duration, len(data.samples), context.stopped_s),
         samples=data.samples,
@@ -160,6 +163,8 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         answered=data.balancer,
         server_failure=context.server_failure,
         rate_per_s=grid.scaled_per_s(float(record.cell[RATE])) if grid.is_open else None,
+        responses=counters.generator.statuses,
+        unavailable=context.unavailable,
         totals=counters.generator.totals,
         delays=counters.generator.delays,
         p95_s=grid.objectives.p95_s,

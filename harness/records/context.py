@@ -57,4 +57,5 @@ class Context(Part):
     logged: dict[str, Counts] = Field(default_factory=dict)  # server → event in its log → count
     cpu_models: dict[str, str] = Field(default_factory=dict)
     pacing: dict[str, Pacing] = Field(default_factory=dict)
+    unavailable: dict[str, str] = Field(default_factory=dict)  # rule → why it cannot be evaluated
     server_failure: Maybe[ServerFailure] = None  # the planned one, with its result

@@ -88,6 +88,7 @@ TRIAL: dict[str, Key] = {
     "counters.generator.delays.<µs>": Key(
         "with `rate`: requests due in the window by their send delay, to 3 %; empty with users", "requests", raw=True
     ),
+    "counters.generator.statuses.<status>": Key("responses to an own script, by status", "responses"),
     "counters.generator.workers": Key("generator processes that took part", "processes", raw=True),
     "counters.balancer.statuses.<status>": Key(
         "responses by status, from the balancer's log; 499: abandoned by the generator", "requests", raw=True
@@ -169,6 +170,7 @@ TRIAL: dict[str, Key] = {
     ),
     "context.logged.<server>.<event>": Key("named events in the server's log (rule E9)", "lines", raw=True),
     "context.cpu_models.<host>": Key("processor of each host that is a machine of its own", raw=True),
+    "context.unavailable.<rule>": Key("why a rule cannot be evaluated, or not in full"),
     "context.pacing.<server>.offered": Key(
         "time offered by a paced server's slots in the window (slots × its length)", "s", raw=True
     ),

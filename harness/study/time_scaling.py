@@ -83,7 +83,7 @@ def measure(context: TrialContext, nominal_max_per_s: float) -> TimeScaling:
 
 def _cpu_ms_per_request(context: TrialContext, rate_per_s: float) -> dict[str, float]:
     """Measure the CPU time of a request on each host, in ms, at about this rate."""
-    users = max(1, math.ceil(rate_per_s * THINK_S))
+    users = _users(context, rate_per_s)
     servers = context.inventory.servers
     verify(context, Cell((("servers", len(servers)), ("vusers", users))), servers, TRIAL)
     spec = load_spec(context, users, TRIAL)
@@ -119,6 +119,13 @@ def _cpu_ms_per_request(context: TrialContext, rate_per_s: float) -> dict[str, f
     for sample in samples:
         by_host.setdefault(sample.host, []).append(sample.cpu_cores)
     return {host: 1000 * sum(cores) / len(cores) / rate for host, cores in sorted(by_host.items())}
+
+
+def _users(context: TrialContext, rate_per_s: float) -> int:
+    """Users that send at about this rate; of a script, half of the largest number in the grid."""
+    if not context.grid.has_script:
+        return max(1, math.ceil(rate_per_s * THINK_S))
+    return max(1, max(cell.vusers for cell in context.grid.cells.known) // 2)
 
 
 def _too_slow(needed: float, available: float) -> str:

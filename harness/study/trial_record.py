@@ -81,6 +81,8 @@ class LoadRun:
         """Return how many successes the servers should have counted; None after a failure, which loses counts."""
         if self.failure and self.failure.stopped_s:
             return None
+        if self.result.statuses:
+            return sum(count for status, count in self.result.statuses.items() if 200 <= int(status) < 400)
         return self.result.totals.get("completed", sum(sample.completed for sample in self.collected.samples))
 
     def surviving_servers(self, trial: Trial) -> list[Host]:
@@ -181,7 +183,11 @@ def _counters(trial: Trial, load: LoadRun, report: HostReport, balancer: dict[st
     result = load.result
     return Counters(
         generator=GeneratorCounters(
-            errors=result.errors, workers=result.workers, delays=result.delays, totals=result.totals
+            errors=result.errors,
+            workers=result.workers,
+            delays=result.delays,
+            totals=result.totals,
+            statuses=result.statuses,
         ),
         balancer=BalancerCounters(**balancer, events_first_s=first_s),
         servers={server.name: report.server_counts.get(server.name) for server in trial.servers},
@@ -208,7 +214,18 @@ def _recorded_context(context: TrialContext, trial: Trial, load: LoadRun, report
         cpu_models=context.cpu_models,
         pacing=load.watcher.slots(),
         server_failure=load.failure,
+        unavailable=_unavailable(context.grid, load.result),
     )
+
+
+def _unavailable(grid: Grid, result: LoadResult) -> dict[str, str]:
+    """Return rule → why it cannot be evaluated."""
+    if not grid.has_script:
+        return {}
+    found = {"E7": "the ceiling of generator and balancer is not measured with an own script"}
+    if result.streams:
+        found["E5"] = "the script streams responses, whose ends are not measured: requests in flight are not compared"
+    return found
 
 
 def _latencies_by_balancer(times_ms: dict[str, list[list[int]]], grid: Grid) -> tuple[Latencies, Latencies]:

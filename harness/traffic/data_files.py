@@ -15,7 +15,8 @@ from harness.grid import traffic_checks
 from harness.grid.dataset import Dataset, Source
 from harness.grid.schema import Grid
 from harness.grid.templates import ROW, Path_, names, with_values
-from harness.grid.traffic import Data
+from harness.grid.traffic import Data, Traffic
+from harness.traffic import script_files
 from harness.words import short
 
 LARGEST = 64_000_000  # bytes of all files together
@@ -43,6 +44,8 @@ class DataReader:
 
     def read(self, grid: Grid) -> Dataset | None:
         """Return rows and files, None if the traffic has none or has no readable rows; see `problems`."""
+        if grid.traffic is not None and grid.traffic.locustfile is not None:
+            return self._script(grid.traffic)
         data = grid.traffic.data if grid.traffic else None
         rows: list[Row] | None = []
         if data is not None:
@@ -54,6 +57,17 @@ class DataReader:
         if rows is None or (data is None and not self._files):
             return None
         return Dataset(rows=tuple(rows), files=self._files, sources=self._sources)
+
+    def _script(self, traffic: Traffic) -> Dataset | None:
+        """Return an own script with the files of its folder, which are in no request."""
+
+        def report(where: Path_, words: str) -> None:
+            self.problems.append((where, words))
+
+        found = self._at(
+            ("traffic", "locustfile"), lambda: script_files.read(traffic, self.folder, self._content, report)
+        )
+        return Dataset(sources=self._sources, script=found) if found is not None else None
 
     def _at(self, where: Path_, read: Callable[[], Any]) -> Any:
         """Call `read`; its problems become those of a place in the grid, with the result None."""

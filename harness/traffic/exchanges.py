@@ -113,7 +113,9 @@ class Failed:
 
 
 def first_failed(grid: Grid, found: Sequence[Exchange]) -> Failed | None:
-    """Return the first exchange that failed; None if all are successes."""
+    """Return the first exchange that failed; None if all are successes, and for a script, which may expect failures."""
+    if grid.has_script:
+        return None
     sent: dict[str, TrafficRequest | Login] = {each.name: each for each in grid.requests}
     if grid.login is not None:
         sent[LOGIN] = grid.login
@@ -135,7 +137,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     while True:  # at least once, on slow machines too
         found, failed = topology.rounds(spec)
         if failed is None and topology.is_reached(found):
-            return weighted_r0(context.grid.requests, found)
+            return script_r0(found) if context.grid.has_script else weighted_r0(context.grid.requests, found)
         timeouts += failed is not None and failed.is_timeout
         # The first request to a server may take longer than any other.
         again = failed is not None and failed.is_timeout and timeouts < ROUNDS
@@ -178,23 +180,38 @@ class _Topology:
         """Send everything until all servers have answered; end at a failure, or at an answer of another server."""
         grid, method = self.context.grid, self._method
         is_fixed = method.even or method.by_address  # further rounds would reach no other server
-        least = max(ROUNDS, math.ceil(ROUNDS * self.cell.servers / len(grid.requests)))
+        least = max(ROUNDS, math.ceil(ROUNDS * self.cell.servers / max(1, len(grid.requests))))
         every: list[Exchange] = []
         for number in itertools.count(1):
             began = time.monotonic()
-            found = self.context.load_generator.send_each(spec)
+            found = self.context.load_generator.send_each(replace(spec, users=_users(grid, self.cell)))
             self.slowest_s = max(self.slowest_s, time.monotonic() - began)
             every += found
             failed = first_failed(grid, found)
             if failed or not found or not _servers(every) <= self.expected:
                 return every, failed  # an old worker process of the balancer may still be running
-            if number >= least and (is_fixed or _servers(every) == self.expected or self.is_late()):
+            enough = number >= least or (grid.has_script and _servers(every) == self.expected)
+            if enough and (is_fixed or _servers(every) == self.expected or self.is_late()):
                 break
         return every, None
 
 
+def _users(grid: Grid, cell: Cell) -> int:
+    """Users that send everything once; of a script, users of each class, as one may send a single request."""
+    return cell.servers if grid.has_script else 1
+
+
 def _servers(found: Sequence[Exchange]) -> set[str]:
     return {each.server for each in found if each.server}
+
+
+def script_r0(found: Sequence[Exchange]) -> float:
+    """Mean response time in seconds of what a script's users send first: of each name the lower median."""
+    times: dict[str, list[float]] = {}
+    for each in found:
+        if each.server:
+            times.setdefault(each.name, []).append(max(0.001, each.took_s))
+    return statistics.mean(statistics.median_low(each) for each in times.values())
 
 
 def weighted_r0(requests: Sequence[TrafficRequest], found: Sequence[Exchange]) -> float:

@@ -118,6 +118,9 @@ class LoadResult:
     requests: dict[str, RequestCounts] = field(default_factory=dict)  # name of the request → its counts
     transactions: RequestCounts | None = None  # of steps only
     logins: LoginCounts = LoginCounts()
+    statuses: dict[str, int] = field(default_factory=dict)  # of a script: status → responses of the whole load
+    script_problem: str = ""  # file:line: error of a script that cannot be measured
+    streams: bool = False  # whether the script streams responses, whose ends are not measured
     # Number of transactions of each user, or index of the first arrival of a group → digest of what was sent.
     sent: dict[str, str] = field(default_factory=dict)
 

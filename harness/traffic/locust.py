@@ -7,13 +7,16 @@ from typing import Any
 
 import httpx
 
-from harness.errors import LoadGeneratorFailed
+from harness.errors import BadInput, LoadGeneratorFailed
 from harness.judge import latency_stats
 from harness.records import failure_kind
 from harness.records.series import Sample
+from harness.traffic import scripts
 from harness.traffic.load_generator import Exchange, LoadResult, LoadSpec, LoginCounts, RequestCounts
+from harness.traffic.sent_traffic import SentScript
 
 UPLOAD_S = 120.0
+SCRIPT_S = 120.0  # to import a script, or to run its first tasks
 
 
 class LocustLoadGenerator:
@@ -26,6 +29,7 @@ class LocustLoadGenerator:
         self._client = client
         self._read_token = read_token
         self._token = ""
+        self._script: SentScript | None = None  # of the last load
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}  # an empty token is not valid HTTP
@@ -43,7 +47,7 @@ class LocustLoadGenerator:
             raise LoadGeneratorFailed(
                 f"the load generator at {self._client.base_url} does not answer: {error!r}"
             ) from error
-        if may_lack_data and answer.get("unknown_data"):
+        if may_lack_data and (answer.get("unknown_data") or answer.get("unknown_environment") or "script" in answer):
             return answer
         if response.status_code != httpx.codes.OK:
             raise LoadGeneratorFailed(f"the load generator rejects {path}: {answer.get('error', response.status_code)}")
@@ -56,12 +60,17 @@ class LocustLoadGenerator:
         return bool(self._call("GET", "ready")["ready"])
 
     def send_each(self, load: LoadSpec) -> list[Exchange]:
-        requests = len(load.traffic.requests) + 1
-        answer = self._with_data("send-each", load, timeout=2 * requests * load.timeout_s + 10)
+        self._script = load.traffic.script
+        seconds = 2 * (len(load.traffic.requests) + 1) * load.timeout_s + 10
+        answer = self._with_data("send-each", load, timeout=max(seconds, SCRIPT_S) if self._script else seconds)
+        if self._script is not None and (problem := scripts.problem(self._script, answer["script"])):
+            raise BadInput(problem)
         return [_exchange(row) for row in answer["exchanges"]]
 
     def start(self, load: LoadSpec) -> float:
-        return float(self._with_data("start", load)["t0"])
+        self._script = load.traffic.script
+        arguments = {"timeout": SCRIPT_S} if self._script else {}
+        return float(self._with_data("start", load, **arguments)["t0"])
 
     def _with_data(self, path: str, load: LoadSpec, **arguments: Any) -> dict[str, Any]:
         """Call a path with a load; upload its rows and files first if the load generator does not have them."""
@@ -70,6 +79,12 @@ class LocustLoadGenerator:
         if answer.get("unknown_data") and load.traffic.dataset:
             self._call("POST", "data", json=load.traffic.dataset.wire(), timeout=UPLOAD_S)
             answer = self._call("POST", path, json=message, **arguments)
+        script = load.traffic.script
+        if script is not None and answer.get("unknown_environment"):
+            self._call("POST", "environment", json=dict(script.env))
+            answer = self._call("POST", path, json=message, may_lack_data=True, **arguments)
+        if script is not None and "error" in answer and "script" in answer:
+            raise BadInput(script.problem(answer["script"]))
         return answer
 
     def samples(self, since: int) -> tuple[list[Sample], bool]:
@@ -95,6 +110,7 @@ class LocustLoadGenerator:
             transactions=_counts(answer["transactions"]) if answer["transactions"] else None,
             logins=LoginCounts(**answer["logins"]),
             sent=answer["sent"],
+            **scripts.of_result(self._script, answer),
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from harness.deploy import tls
 from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Inventory, Url
-from harness.errors import LoadGeneratorFailed
+from harness.errors import BadInput, LoadGeneratorFailed
 from harness.grid.schema import Grid
 from harness.judge import rules
 from harness.records.series import Sample
@@ -150,6 +150,8 @@ def run_load(
         raise
     load.ended_at = time.time()
     result = context.load_generator.result()
+    if result.script_problem:
+        raise BadInput(result.script_problem)
     if result.samples is not None:
         load.samples = result.samples
     return load, result

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from harness.grid import templates
@@ -14,6 +17,42 @@ from harness.grid.schema import Grid
 from harness.grid.traffic import SESSIONS, Login, TrafficRequest, of_request
 
 _EXTRACTED = 36  # characters, as a UUID has
+SCRIPT_FOLDER = "/opt/script"  # in the image of a script
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentScript:
+    """An own Locust script in its image, and the values of its environment variables.
+
+    Every sleep of the script is longer by `time_factor`. `shown` is the script's folder as the grid names it.
+    """
+
+    file: str
+    users: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    exclude_tags: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    time_factor: float = 1.0
+    shown: str = ""
+
+    def wire(self) -> dict[str, Any]:
+        """The script as JSON, without the values of its environment variables."""
+        return {
+            "kind": "locust",
+            "folder": SCRIPT_FOLDER,
+            "file": self.file,
+            "users": list(self.users),
+            "tags": list(self.tags),
+            "exclude_tags": list(self.exclude_tags),
+            "env": hashlib.sha256(json.dumps(dict(self.env), sort_keys=True).encode()).hexdigest(),
+            "time_factor": self.time_factor,
+        }
+
+    def problem(self, found: Mapping[str, Any]) -> str:
+        """Return `file:line: error` for a problem that the load generator found in the script."""
+        file = str(found.get("file") or self.file)
+        line = f":{found['line']}" if found.get("line") else ""
+        return f"{PurePosixPath(self.shown) / file}{line}: {found.get('error', '')}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +73,7 @@ class SentTraffic:
     tls_verify: bool = True
     tls_name: str = ""  # host name of the certificate; empty for the address
     tls_trusted: str = ""  # certificates as PEM that are trusted besides the public authorities
+    script: SentScript | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     slow_after_s: Mapping[str, float] = field(default_factory=dict)  # name → latency above which a success is slow
     values: Mapping[str, str] = field(default_factory=dict, repr=False)  # of extracted names that no response gives
@@ -59,6 +99,7 @@ class SentTraffic:
             sessions=(login.sessions or SESSIONS) if login and grid.is_open else 0,
             secrets=grid.traffic_secrets,
             slow_after_s=_slow_after_s(grid),
+            script=_script(grid),
         )
 
     def reusing_rows(self) -> SentTraffic:
@@ -83,7 +124,9 @@ class SentTraffic:
         )
 
     def wire(self) -> dict[str, Any]:
-        """The traffic as JSON; roles/locust/files/image/load_spec.py reads it."""
+        """The traffic as JSON; roles/locust/files/image/load_spec.py reads it, script_spec.py that of a script."""
+        if self.script is not None:
+            return {**self.script.wire(), "tls_verify": self.tls_verify}
         return {
             "kind": "steps" if self.has_steps else "requests",
             "requests": [
@@ -158,3 +201,19 @@ def _slow_after_s(grid: Grid) -> dict[str, float]:
     """Return name → objective p95 of its requests: its own one, or that of all requests."""
     names, for_all = [each.name for each in grid.requests], grid.objectives.p95_s
     return grid.objectives.p95_of_names(names) if for_all is None else dict.fromkeys(names, for_all)
+
+
+def _script(grid: Grid) -> SentScript | None:
+    traffic, files = grid.traffic, grid.dataset.script if grid.dataset else None
+    if traffic is None or traffic.locustfile is None or files is None:
+        return None
+    values = {f"{templates.SECRET}{name}": value for name, value in grid.traffic_secrets.items()}
+    return SentScript(
+        file=files.entry,
+        users=traffic.users,
+        tags=traffic.tags,
+        exclude_tags=traffic.exclude_tags,
+        env={name: templates.with_values(text, values) for name, text in traffic.env.items()},
+        time_factor=grid.time_factor,
+        shown=files.folder,
+    )

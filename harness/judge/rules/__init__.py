@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from harness.grid.load import RATE, VUSERS
 from harness.grid.thresholds import Thresholds
 from harness.judge.observation import Observation
-from harness.judge.rules import arrivals, failover, failures, generator, machines, pace, series, servers
+from harness.judge.rules import arrivals, failover, failures, generator, machines, pace, series, servers, unavailable
 from harness.judge.rules.failures import collapse
 from harness.judge.rules.rule import Rule
 from harness.records.findings import Finding, Severity
@@ -24,7 +24,7 @@ RULES = (
     Rule(
         id="E5",
         requirement="each user waits for a response or thinks",
-        apply=(generator.closed_loop,),
+        apply=(generator.closed_loop, unavailable.of("E5")),
         figure=("figures.littles_law_residual", "h"),
         load=VUSERS,
     ),
@@ -43,7 +43,7 @@ RULES = (
     Rule(
         id="E7",
         requirement="throughput is far below the ceiling of generator and balancer",
-        apply=(generator.ceiling,),
+        apply=(generator.ceiling, unavailable.of("E7")),
         figure=("figures.of_ceiling", "of the ceiling"),
     ),
     Rule(

@@ -33,7 +33,7 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     rows = seen.window
     if not rows or seen.rate_per_s is not None or think_s(seen) is None:
         return
-    in_flight = window_stats.mean_in_flight(rows)
+    in_flight = None if "E5" in seen.unavailable else window_stats.mean_in_flight(rows)
     h = littles_law_residual(seen) or 0.0
     limits = applied(limits, rows)
     for severity, limit in ((Severity.INVALID, limits.loop_invalid), (Severity.WARNING, limits.loop_warning)):
@@ -44,7 +44,7 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 cause=f"Little's-law residual {percent(h, 1)}: these users were neither in a request nor in think time"
                 if h > 0
                 else f"Little's-law residual {percent(h, 1)}: more active users were counted than configured",
-                next_step="the load generator is late: give it more CPU or more processes"
+                next_step=LATE + (OF_SCRIPT if seen.responses else "")
                 if h > 0
                 else "this is a counting error: check the generator's log and both clocks"
                 if all(row.thinking is not None for row in rows)
@@ -66,6 +66,10 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             figure=abs(in_flight - at_balancer) / seen.users,
             threshold=limits.in_flight_gap,
         )
+
+
+LATE = "the load generator is late: give it more CPU or more processes"
+OF_SCRIPT = "; or the script waits without sleeping: for locks, for other clients, or in computations"
 
 
 def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:

@@ -25,6 +25,9 @@ from locust import __version__, events
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
 from merging import Trial
+from script_master import ScriptMaster, UnknownEnvironment
+from script_places import ScriptFailed
+from script_spec import script_of
 from send_each import send_each
 from users import LONGEST_S, StudyUser
 from worker import serve_worker
@@ -43,6 +46,7 @@ class Master:
         self.expected = expected
         self.target = target
         self.trial: Trial | None = None
+        self.script = ScriptMaster(runner, self.on_refused)
         self.data = MasterData(lambda message, worker: runner.send_message("study_data", message, worker))
         runner.register_message("study_report", self.on_report)
         runner.register_message("study_data_received", self.data.on_received)
@@ -50,6 +54,14 @@ class Master:
     def on_report(self, msg: Any, **_: Any) -> None:
         if self.trial is not None and msg.node_id in self.trial.workers:
             self.trial.add(msg.node_id, msg.data)
+            if self.trial.script["refused"]:
+                self.end()
+
+    def on_refused(self, problem: dict[str, Any]) -> None:
+        """End a load whose script does something that cannot be measured."""
+        if self.trial is not None:
+            self.trial.refused = self.trial.refused or problem
+            self.end()
 
     def ready(self) -> dict[str, Any]:
         """Ready if every expected worker is, and no load runs."""
@@ -68,12 +80,24 @@ class Master:
         """Store data and pass them to all workers; raises ValueError if that fails."""
         self.data.upload(message, list(self.runner.clients.keys()))
 
-    def send_each(self, message: dict[str, Any]) -> list[dict[str, Any]]:
-        """Send each request of a load once; raises ValueError, TypeError or KeyError as `read` does."""
-        return send_each(*self.read(message))
+    def send_each(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Send each request of a load once; raises ValueError, TypeError or KeyError as `read` does.
+
+        Of a script, `users` users of each class send what their first task sends; raises ScriptFailed as well.
+        """
+        if not script_of(message):
+            return {"exchanges": send_each(*self.read(message))}
+        self.start_script({**message, "rehearsal": True})
+        trial = self.trial
+        while trial is not None and not (trial.over and self.ready()["idle"]):
+            gevent.sleep(0.02)
+        state = trial.script if trial is not None else {}
+        return {"exchanges": state.pop("exchanges", []), "script": state}
 
     def start(self, message: dict[str, Any]) -> dict[str, Any]:
         """Start a load; raises ValueError, TypeError or KeyError as `read` does."""
+        if script_of(message):
+            return self.start_script(message)
         spec, data = self.read(message)
         rate = spec.rate_per_s
         amount = f"{spec.users} users" if rate is None else f"{rate:g} requests/s"
@@ -87,6 +111,7 @@ class Master:
         Traffic(spec, data)  # each worker compiles the same
         if not self.ready()["ready"]:
             raise ValueError(f"the load generator is not ready: {self.ready()}")
+        self.script.prepare(message, [])
         t0, workers = time.time() + LEAD_S, sorted(self.runner.clients.keys())
         self.trial = Trial(
             spec.trial,
@@ -104,7 +129,26 @@ class Master:
         gevent.spawn(self.supervise, self.trial, spec.longest_s)
         return {"t0": t0, "workers": len(workers)}
 
-    def supervise(self, trial: Trial, longest_s: float) -> None:
+    def start_script(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Start a load of a script's users; raises ScriptFailed, UnknownEnvironment, and as `start`."""
+        gate.check_target(f"{message['url']}/", self.target)
+        if not 0 < message["users"] <= MOST or message["duration_s"] > LONGEST_S or message["rate_per_s"] is not None:
+            raise ValueError(f"load: outside the load generator's limits (got {message['users']} users)")
+        if not self.ready()["ready"]:
+            raise ValueError(f"the load generator is not ready: {self.ready()}")
+        workers = sorted(self.runner.clients.keys())
+        self.script.prepare(message, workers)
+        users = message["users"]
+        if message.get("rehearsal"):
+            users *= self.script.rehearse()
+        t0 = time.time() + LEAD_S
+        self.trial = Trial(message["trial"], t0, set(workers), counts_slow=message["slow_after_s"] is not None)
+        self.runner.send_message("study_load", {"load": json.dumps(message), "t0": t0, "workers": workers})
+        starting = gevent.spawn(self.runner.start, users, users)
+        gevent.spawn(self.supervise, self.trial, message["longest_s"], starting)
+        return {"t0": t0, "workers": len(workers)}
+
+    def supervise(self, trial: Trial, longest_s: float, starting: gevent.Greenlet | None = None) -> None:
         """Record lost workers, and stop Locust when the trial is over."""
         deadline = time.monotonic() + longest_s
         while not trial.over and time.monotonic() < deadline:
@@ -112,6 +156,8 @@ class Master:
             alive = {c.id for c in self.runner.clients.all if c.state != "missing"}
             trial.lost |= trial.workers - alive - trial.done
         trial.lost |= trial.workers - trial.done
+        if starting is not None:  # its end would set the state to running
+            starting.join()
         self.runner.stop()
 
     def end(self) -> None:
@@ -132,6 +178,10 @@ def answered(call: Callable[[], dict[str, Any]]) -> Any:
         return jsonify(call())
     except UnknownData as error:
         return jsonify({"error": str(error), "unknown_data": True}), 409
+    except UnknownEnvironment as error:
+        return jsonify({"error": str(error), "unknown_environment": True}), 409
+    except ScriptFailed as failure:
+        return jsonify({"error": str(failure), "script": failure.problem}), 409
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return jsonify({"error": str(error)}), 409
 
@@ -159,13 +209,17 @@ def on_init(environment: Environment, **_: Any) -> None:
     def start() -> Any:
         return answered(lambda: master.start(request.get_json()))
 
+    @app.post("/study/environment")
+    def environment_of_script() -> Any:
+        return answered(lambda: master.script.keep(request.get_json()) or {})
+
     @app.post("/study/data")
     def upload() -> Any:
         return answered(lambda: master.upload(request.get_json()) or {})
 
     @app.post("/study/send-each")
     def send_each_request() -> Any:
-        return answered(lambda: {"exchanges": master.send_each(request.get_json())})
+        return answered(lambda: master.send_each(request.get_json()))
 
     @app.get("/study/samples")
     def samples() -> Any:

@@ -27,6 +27,22 @@ LARGEST_OPEN = ("delay_s",)
 SLOW = ("slow",)
 
 
+def script_state(states: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is known of a script, from the states of its workers."""
+
+    def first(key: str) -> Any:
+        return next((state[key] for state in states if state[key]), None)
+
+    return {
+        "began": sum(state["began"] for state in states),
+        "failed_starts": sum(state["failed_starts"] for state in states),
+        "problem": first("problem"),
+        "refused": first("refused"),
+        "streams": bool(first("streams")),
+        "exchanges": [each for state in states for each in state["exchanges"]],
+    }
+
+
 class Trial:
     """One trial over all workers: rows and latencies are summed, never averaged.
 
@@ -62,6 +78,10 @@ class Trial:
         self._users = None if open_load else users
         self._sent: dict[str, dict[str, Any]] = {}
         self._logins: dict[str, dict[str, Any]] = {}
+        self._statuses: dict[str, dict[str, int]] = {}
+        self.script = script_state([])
+        self.refused: dict[str, Any] | None = None  # on the master
+        self._scripts: dict[str, dict[str, Any]] = {}
 
     @property
     def over(self) -> bool:
@@ -89,6 +109,9 @@ class Trial:
         if theirs := report["transactions"]:
             self._transactions = summed([self._transactions, theirs] if self._transactions else [theirs])
         self._logins[worker] = report["logins"]
+        if theirs := report.get("script"):
+            self._statuses[worker], self._scripts[worker] = report["statuses"], theirs
+            self.script = script_state(list(self._scripts.values()))
         self._sent[worker] = report.get("sent", {})
         if report["done"]:
             self.done.add(worker)
@@ -141,4 +164,14 @@ class Trial:
             "logins": self._all_logins(),
             "sent": merged(list(self._sent.values()), self._users),
             "samples": self.samples(0),
+            **self._of_script(),
         }
+
+    def _of_script(self) -> dict[str, Any]:
+        """What only a load with a script has."""
+        if not self._scripts:
+            return {}
+        statuses: Counter[str] = Counter()
+        for counts in self._statuses.values():
+            statuses.update(counts)
+        return {"statuses": statuses, "script": {**self.script, "refused": self.script["refused"] or self.refused}}

@@ -63,7 +63,7 @@ class Load:
         """Release resources: every request is answered or aborted."""
 
 
-current: Load | None = None
+current: Any = None  # the Load of this process, also one of script_users.py
 
 
 class StudyUser(FastHttpUser):

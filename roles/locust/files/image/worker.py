@@ -13,6 +13,8 @@ from datasets import WorkerData
 from load_spec import LoadSpec
 from locust.runners import WorkerRunner
 from open_load import OpenLoad
+from script_spec import script_of
+from script_worker import ScriptWorker
 from users import Load
 
 LAG_EVERY_S = 0.05
@@ -23,7 +25,7 @@ def run(runner: WorkerRunner, load: Load) -> None:
     gevent.spawn(watch_loop, load)
     cpu_s = time.process_time()
     while True:
-        gevent.sleep(1.0 - load.now() % 1.0 + 0.02)  # just after each full second
+        load.end.wait(1.0 - load.now() % 1.0 + 0.02)  # just after each full second
         now = load.now()
         used, cpu_s = time.process_time() - cpu_s, time.process_time()
         if now >= 0:
@@ -68,14 +70,21 @@ def watch_loop(load: Load) -> None:
 
 def serve_worker(runner: WorkerRunner) -> None:
     """Handle the master's messages on a worker."""
+    script = ScriptWorker(runner)
     data = WorkerData()
 
     def on_data(msg: Any, **_: Any) -> None:
         runner.send_message("study_data_received", data.keep(msg.data))
 
     def on_load(msg: Any, **_: Any) -> None:
-        spec, workers = LoadSpec.read(json.loads(msg.data["load"])), msg.data["workers"]
+        message, workers = json.loads(msg.data["load"]), msg.data["workers"]
         place = msg.data["t0"], workers.index(runner.client_id), len(workers)
+        if script_of(message):
+            users.current = script.load(message, *place)
+            gevent.spawn(run, runner, users.current)
+            return
+        script.leave()
+        spec = LoadSpec.read(message)
         rows = data.of(spec.traffic.data)
         load = Load(spec, *place, rows) if spec.rate_per_s is None else OpenLoad(spec, *place, runner, rows)
         users.current = load
