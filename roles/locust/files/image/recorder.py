@@ -141,8 +141,9 @@ class Recorder:
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.in_flight.value -= 1
         key = since, name
-        self._outstanding[key] -= 1
-        if not self._outstanding[key]:
+        if self._outstanding[key] > 1:
+            self._outstanding[key] -= 1
+        else:
             del self._outstanding[key]
         self._count(now, since, now - since if latency_s is None else latency_s, error, name)
 
