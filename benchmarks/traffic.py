@@ -1,8 +1,8 @@
 """CPU cost of traffic: `python -m benchmarks.traffic [PYTHON]`.
 
-Sends the fixed request, a mix with data, and more, in turn with the load generator's own code
-(roles/locust/files/image) against a small server on this machine, and prints a Markdown table. PYTHON is as in
-benchmarks/open.py. Costs are ratios of the CPU time per request of the worker process, because machines differ.
+Sends the fixed request and mixes with data in turn, with the load generator's own code (roles/locust/files/image), to a
+small server on this machine, and prints a Markdown table. PYTHON is as in benchmarks/open.py. Costs are ratios of the
+worker process's CPU time per request, because machines differ.
 """
 
 from __future__ import annotations
