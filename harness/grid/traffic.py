@@ -91,7 +91,7 @@ Extractions = dict[Variable, Extraction]
 class _Sent(GridPart):
     """A request with its expected response and the values that are read from it."""
 
-    request: HttpRequest = Field(description="the request, with the keys of `request`")
+    request: HttpRequest = Field(description="the request, with the keys of `request` except expectations and `query`")
     expect: Expect = Field(default=Expect(), description="expected response: `status`, `body`")
     extract: Extractions = Field(
         default={}, description="name → value to read from the response, used as `${name}`", exclude_if=unset

@@ -46,7 +46,7 @@ def request(name: str = "request", path: str = "/", **more: Any) -> dict[str, An
 
 def login(**more: Any) -> dict[str, Any]:
     fields = request(path="/login", method="POST", extract=TOKEN, **more)
-    return {name: value for name, value in fields.items() if name not in ("name", "weight", "pause_s")}
+    return {name: value for name, value in fields.items() if name not in ("name", "weight", "pause_s", "slow_after_s")}
 
 
 def load(server: Recording, requests: list[dict[str, Any]], **more: Any) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def mix() -> Grid:
 def as_sent(message: dict[str, Any]) -> dict[str, Any]:
     """A received load in the form in which it was sent: a login has neither name nor weight nor pause."""
     if message["traffic"]["login"]:
-        for name in ("name", "weight", "pause_s"):
+        for name in ("name", "weight", "pause_s", "slow_after_s"):
             del message["traffic"]["login"][name]
     return message
 

@@ -19,6 +19,7 @@ class RequestSpec:
     name: str = LOGIN
     weight: float = 1.0
     pause_s: float = 0.0  # mean pause after a step
+    slow_after_s: float | None = None  # the name's own objective: successes above this latency are slow
     method: str
     path: str
     params: list[list[str]]
