@@ -6,6 +6,7 @@ import email
 import email.policy
 import json
 import random
+import uuid
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -54,7 +55,9 @@ def test_user_uuid_and_trial_are_text() -> None:
     one, other = (json.loads(template.text(context())) for _ in range(2))
     assert (one["user"], one["trial"]) == ("7", "7/servers-1/r1")
     assert one["uuid"][1] == f"a {one['uuid'][0]}" != other["uuid"][1]
-    assert len(one["uuid"][0]) == 36
+    for _ in range(100):
+        made = uuid.UUID(templates.random_uuid())
+        assert (made.version, made.variant) == (4, uuid.RFC_4122)
 
 
 @pytest.mark.parametrize(

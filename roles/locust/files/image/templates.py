@@ -7,8 +7,8 @@ value that is no text is inserted as JSON.
 from __future__ import annotations
 
 import json
+import os
 import re
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -23,6 +23,13 @@ Convert = Callable[[Any], str]
 
 class NoData(ValueError):
     """A row, a column, a file or an extracted value that a request needs does not exist."""
+
+
+def random_uuid() -> str:
+    """A random UUID (RFC 9562, version 4), in a fraction of the time of the standard library's."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 class Context:
@@ -40,13 +47,12 @@ class Context:
     def uuid(self) -> str:
         """One for each request, wherever it is used in it."""
         if not self._uuid:
-            self._uuid = str(uuid.uuid4())
+            self._uuid = random_uuid()
         return self._uuid
 
 
-def dumps(value: Any) -> str:
-    """Compact JSON; raises ValueError for a value that is no JSON."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+# Compact JSON; raises ValueError for a value that is no JSON. json.dumps would make an encoder for each value.
+dumps = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def plain(value: Any) -> str:
