@@ -113,7 +113,7 @@ class Checker:
     def objectives(self) -> Iterator[Problem]:
         """Check that objectives name requests of the traffic; a script has its own names."""
         names = [each.name for each in self.grid.requests]
-        if names and not any(path[:1] in (("traffic",), ("request",)) for path in self.replaced):
+        if names and not self.replaced:
             yield from objectives.unknown_names(self.grid.objectives, names)
 
     def sizes(self) -> Iterator[Problem]:
