@@ -83,8 +83,7 @@ def simulate_open(
         context=_context(model, names),
         control=planned.control,
     )
-    both = {each.name for each in fields(TrialData)} & {each.name for each in fields(got)}
-    both -= {"samples", "requests", "transactions"}  # of other types
+    both = {each.name for each in fields(TrialData)} & {each.name for each in fields(got)} - {"samples"}
     data = TrialData(
         record=record,
         samples=got.samples or [],
