@@ -23,8 +23,9 @@ from harness.grid import load, units
 from harness.grid.amount import Repeats, Search
 from harness.grid.bodies import FormPart
 from harness.grid.counter import RequestsMetric
+from harness.grid.objectives import Objectives
 from harness.grid.request import Expect, Request
-from harness.grid.schema import Budget, Grid, Objectives, Service
+from harness.grid.schema import Budget, Grid, Service
 from harness.grid.thresholds import DECLARED, Thresholds
 from harness.grid.traffic import Data, Extraction, Login, Traffic, TrafficRequest, TrafficStep
 from harness.records import column_descriptions as columns
@@ -221,6 +222,7 @@ def files() -> str:
         ("machines.csv", "One row for each second and machine.", columns.MACHINES),
         ("balancer.csv", "One row for each second, server and status, from the balancer's log.", columns.BALANCER),
         ("cells.csv", "One row for each cell. The factors come first.", columns.CELLS),
+        ("requests.csv", "One row for each request of each cell. The factors come first.", columns.REQUESTS),
         ("gains.csv", "One row for each step at one load. The other factors come first.", columns.GAINS),
         ("capacity.csv", "One row for each topology. The factors except the load come first.", columns.CAPACITY),
         ("failover.csv", "One row for each cell with a server failure. The factors come first.", columns.FAILOVER),
@@ -306,6 +308,7 @@ FILES = """# Files
 | `cells.csv`, `gains.csv` | cells and gains |
 | `capacity.csv` | capacities, with objectives for a load |
 | `failover.csv` | server failures, with `fail_servers` |
+| `requests.csv` | requests by name, with `traffic` |
 | `results.parquet` | every second of every trial, tidy |
 | `trials/<cell>/r<k>/` | one folder for each trial; *k* is the repeat, `r0` a probe of a search |
 | `trials/<cell>/r0-probe<n>/` | the *n*-th probe of a search at this load, from 2 |
@@ -320,6 +323,7 @@ A trial's folder has:
 | `samples.csv`, `hosts.csv`, `machines.csv`, `balancer.csv` | series, one row a second |
 | `latency.hgrm` | encoded HDR histogram of the window's successes, in microseconds |
 | `failures.hgrm` | the same for failures, each at the timeout or its own duration if longer |
+| `latency.<name>.hgrm`, `failures.<name>.hgrm` | both by request, with `traffic` |
 
 Ansible's input and output are outside, in a hidden folder of this clone (`harness/deploy/private.py`). They are removed
 with the process. Texts among its variables are marked `!unsafe`, so Ansible evaluates none of them.

@@ -73,7 +73,7 @@ def load_spec(context: TrafficContext, users: int, trial: str, variables: Mappin
         window_from_s=load.window_from_s,
         traffic=_sent(context.grid, of_balancer),
         keep_alive=load.keep_alive,
-        slow_after_s=context.grid.objectives.p95,
+        slow_after_s=context.grid.objectives.p95_s,
     )
 
 

@@ -35,6 +35,7 @@ class SentTraffic:
     tls_name: str = ""  # host name of the certificate; empty for the address
     tls_trusted: str = ""  # certificates as PEM that are trusted besides the public authorities
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    slow_after_s: Mapping[str, float] = field(default_factory=dict)  # name → latency above which a success is slow
     values: Mapping[str, str] = field(default_factory=dict, repr=False)  # of extracted names that no response gives
 
     @classmethod
@@ -57,6 +58,7 @@ class SentTraffic:
             dataset=grid.dataset,
             sessions=(login.sessions or SESSIONS) if login and grid.is_open else 0,
             secrets=grid.traffic_secrets,
+            slow_after_s=_slow_after_s(grid),
         )
 
     def reusing_rows(self) -> SentTraffic:
@@ -66,10 +68,10 @@ class SentTraffic:
     def for_stored_response(self) -> SentTraffic:
         """Return traffic for a balancer that gives every request the same response with status 200.
 
-        A single request keeps its expectations, so that its response must be a success. Others have none, there are no
-        logins and pauses, and extracted names have a value.
+        A single request that is the same every time keeps its expectations, because the response is that of a server.
+        Others have none, there are no logins and pauses, and extracted names have a value.
         """
-        if self.login is None and not self.has_steps and len(self.requests) == 1 and not self.requests[0].extract:
+        if self.login is None and not self.has_steps and len(self.requests) == 1 and self.requests[0].is_plain:
             return self.reusing_rows()
         extracted = [name for each in (self.login, *self.requests) if each for name in each.extract]
         return replace(
@@ -85,7 +87,13 @@ class SentTraffic:
         return {
             "kind": "steps" if self.has_steps else "requests",
             "requests": [
-                {"name": each.name, "weight": each.weight, "pause_s": each.pause_s, **self._sent(each)}
+                {
+                    "name": each.name,
+                    "weight": each.weight,
+                    "pause_s": each.pause_s,
+                    "slow_after_s": self.slow_after_s.get(each.name),
+                    **self._sent(each),
+                }
                 for each in self.requests
             ],
             "login": self._sent(self.login) if self.login else None,
@@ -144,3 +152,9 @@ class SentTraffic:
             return content_type(path)
         kinds = {content_type(key) for key in (self.dataset.files if self.dataset else ())}
         return kinds.pop() if len(kinds) == 1 else BYTES
+
+
+def _slow_after_s(grid: Grid) -> dict[str, float]:
+    """Return name → objective p95 of its requests: its own one, or that of all requests."""
+    names, for_all = [each.name for each in grid.requests], grid.objectives.p95_s
+    return grid.objectives.p95_of_names(names) if for_all is None else dict.fromkeys(names, for_all)

@@ -102,7 +102,7 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Threshol
     base, level, kind = twin.cell[factor], cell.cell[factor], _KINDS.get(factor, FactorKind.OTHER)
     hiding = attribution.NOT_SERVERS if factor.startswith(OF_SERVERS) else attribution.LOAD_ALONE
     names = _names(factor, kind, base), _names(factor, kind, level)
-    found = attribution.attribute((twin, cell), names, hiding)
+    found = attribution.attribute((twin, cell), names, hiding, mix_held=limits.mix_held)
     obstacle = found.obstacle or (None if ratio else NO_COMMON_BLOCK)
     return FactorEffect(
         factor=factor,
@@ -118,7 +118,7 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Threshol
         obstacle=obstacle,
         bound=found.bound,
         hidden_by=found.hidden_by,
-        response_times=response_times.between(twin, cell, names, needed),
+        response_times=response_times.between(twin, cell, names, limits),
     )
 
 

@@ -76,7 +76,7 @@ def test_escapes_and_names_are_read_as_the_study_reads_them(text: str, expected:
 
 
 def test_a_secret_that_looks_like_a_reference_is_sent_as_it_is() -> None:
-    sent = of_grid.with_secrets("Bearer ${secret.TOKEN}", {"TOKEN": "a${user}$${b}$"})
+    sent = of_grid.partly_filled("Bearer ${secret.TOKEN}", {"secret.TOKEN": "a${user}$${b}$"})
     assert templates.of_text(sent, "t").text(context()) == "Bearer a${user}$${b}$"
 
 

@@ -1,7 +1,7 @@
 r"""Texts with references, such as /users/${row.user}, compiled once for each load. No Locust here.
 
-A reference is ${row.COLUMN}, ${user}, ${uuid}, ${trial}, or the name of an extracted value; $${ is a literal ${. A value
-that is no text is inserted as JSON.
+A reference is ${row.COLUMN}, ${user}, ${uuid}, ${trial}, or the name of an extracted value; $${ is a literal ${. A
+value that is no text is inserted as JSON.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ _EVERY_STATUS = frozenset(range(100, 600))
 class Load:
     """One worker's part of a load, whose second 0 is at the Unix time `t0`.
 
-    `worker` is the worker's index among all `workers` that take part. Raises ValueError for traffic that cannot be sent.
+    `worker` is the worker's index among all `workers` that take part. Raises ValueError for traffic that cannot be
+    sent.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class StudyUser(FastHttpUser):
             self.connection_timeout = self.network_timeout = current.spec.timeout_s
             if (context := current.ssl_context) is not None:
                 self.insecure = not current.spec.traffic.tls_verify
-                self.ssl_context_factory = lambda cafile=None: context  # noqa: ARG005 - its caller's name
+                self.ssl_context_factory = lambda **_: context
         super().__init__(environment)
         if current is not None:
             self.client.client.clientpool.client_args["ssl_options"] = tls.options(current.spec.traffic)
