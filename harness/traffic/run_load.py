@@ -19,7 +19,6 @@ from harness.records.series import Sample
 from harness.traffic.load_generator import LoadGenerator, LoadResult, LoadSpec
 from harness.traffic.sent_traffic import SentTraffic
 
-
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
