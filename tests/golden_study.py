@@ -185,7 +185,7 @@ def _of_mix(data: TrialData, cell: dict[str, Any], shares: dict[str, float], key
         name: {"requests": requests, "completed": requests, "failed": 0, "slow": 0} for name, requests in own.items()
     }
     changed = {**record.model_dump(mode="json"), "cell": cell, "requests": counted}
-    data = replace(data, record=TrialRecord.model_validate(changed), requests=histograms)
+    data = replace(data, record=TrialRecord.model_validate(changed), request_histograms=histograms)
     requests = request_stats.of_requests(data, grid(**keys), window_s)
     return replace(data, record=data.record.model_copy(update={"requests": requests}))
 

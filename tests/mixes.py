@@ -37,7 +37,7 @@ def counted(requests: int, ms: int, failed: int = 0, late_ms: int = 10_000) -> t
 def with_requests(data: TrialData, by_name: Mapping[str, tuple[RequestStats, Histograms]], **more: Any) -> TrialData:
     """Return the trial with requests by name, not judged; `more` are keys of its record."""
     record = data.record.model_copy(update={"requests": {name: stats for name, (stats, _) in by_name.items()}, **more})
-    return replace(data, record=record, requests={name: each for name, (_, each) in by_name.items()})
+    return replace(data, record=record, request_histograms={name: each for name, (_, each) in by_name.items()})
 
 
 def mixed_study(directory: StudyDirectory, **keys: Any) -> StudyDirectory:

@@ -15,8 +15,8 @@ P95 = 0.05  # share of requests that may exceed an objective for the 95th percen
 OTHERS = "*"  # in place of a request's name: all requests without an objective of their own
 # harness/grid/validation.py leaves the tags out of paths.
 OneOrByName = Annotated[
-    Annotated[Duration, Tag("duration")] | Annotated[dict[str, Duration], Tag("by name")],
-    Discriminator(lambda p95: "by name" if isinstance(p95, dict) else "duration"),
+    Annotated[Duration, Tag("one time")] | Annotated[dict[str, Duration], Tag("times by name")],
+    Discriminator(lambda p95: "times by name" if isinstance(p95, dict) else "one time"),
 ]
 
 

@@ -20,7 +20,7 @@ def of_requests(data: TrialData, grid: Grid, window_s: int) -> dict[str, Request
     return {
         name: _derived(
             each,
-            data.requests.get(name, Histograms()),
+            data.request_histograms.get(name, Histograms()),
             window_s,
             grid.evidence.percentile_p99_samples,
             share=each.requests / total if total else None,
@@ -35,7 +35,7 @@ def of_transactions(data: TrialData, grid: Grid, window_s: int) -> RequestStats 
     counted = data.record.transactions
     if counted is None:
         return None
-    return _derived(counted, data.transactions, window_s, grid.evidence.percentile_p99_samples)
+    return _derived(counted, data.transaction_histograms, window_s, grid.evidence.percentile_p99_samples)
 
 
 def percentiles_ms(served: Histogram, p99_needs: int) -> dict[str, float | None]:
@@ -62,7 +62,7 @@ def objective_counts(data: TrialData, requests: Mapping[str, RequestStats], grid
 
 def fastest_s(data: TrialData) -> dict[str, float | None]:
     """Return name → 1st percentile of the successes in seconds; None without any."""
-    return {name: latency_stats.fastest_s(each.latencies) for name, each in data.requests.items()}
+    return {name: latency_stats.fastest_s(each.latencies) for name, each in data.request_histograms.items()}
 
 
 def mean_fastest_s(data: TrialData) -> float | None:

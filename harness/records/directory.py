@@ -138,8 +138,8 @@ class StudyDirectory:
             machines=read_csv(folder / "machines.csv", MachineSample),
             latencies=self.latencies(where),
             failures=self.failures(where),
-            requests={name: self._histograms(where, name) for name in record.requests},
-            transactions=self._histograms(where, None) if record.transactions else Histograms(),
+            request_histograms={name: self._histograms(where, name) for name in record.requests},
+            transaction_histograms=self._histograms(where, None) if record.transactions else Histograms(),
         )
 
     def record(self, where: str) -> TrialRecord:
@@ -228,7 +228,7 @@ def _write_files(folder: Path, data: TrialData) -> None:
 def _histogram_files(data: TrialData) -> dict[str, str]:
     """Return name of the file → encoded histogram, which may be empty."""
     found = {LATENCY: data.latencies, FAILURES: data.failures}
-    for name, each in (*data.requests.items(), (None, data.transactions)):
+    for name, each in (*data.request_histograms.items(), (None, data.transaction_histograms)):
         found |= zip(requests.histogram_files(name), (each.latencies, each.failures), strict=True)
     return found
 

@@ -178,6 +178,6 @@ class TrialData:
     latencies: str = ""  # histogram of the window's successes
     failures: str = ""  # of the window's failures, each at the timeout or its time, if that is longer
     machines: list[MachineSample] = field(default_factory=list)
-    requests: Mapping[str, Histograms] = field(default_factory=dict)  # the same by the name of the request
-    transactions: Histograms = field(default_factory=Histograms)
+    request_histograms: Mapping[str, Histograms] = field(default_factory=dict)  # the same by the name of the request
+    transaction_histograms: Histograms = field(default_factory=Histograms)
     ended_at: float | None = None  # Unix time of the load's end, not recorded

@@ -55,7 +55,9 @@ def check(directory: StudyDirectory) -> list[CheckResult]:
     records = judged | {where: data.record for where, data in trials.items() if where not in measured}
     current = {where: record for where, record in records.items() if TrialPath.parse(where).is_current}
     histograms = (lambda where: trials[where].latencies), (lambda where: trials[where].failures)
-    by_request = {where: {**data.requests, None: data.transactions} for where, data in trials.items()}
+    by_request = {
+        where: {**data.request_histograms, None: data.transaction_histograms} for where, data in trials.items()
+    }
     summary = summarise_records(grid, current, *histograms, by_request=lambda where: by_request[where])
     results += _tables(directory, summary)
     wrong = recheck_plan.order_and_stopping(study, grid, current)

@@ -133,8 +133,8 @@ def build(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport
         latencies=result.latencies or latency_stats.histogram_of_ms(successes),
         failures=result.failures if result.latencies else latency_stats.histogram_of_ms(failures),
         machines=watcher.machines(load.generator),
-        requests={name: Histograms(counted.latencies, counted.failures) for name, counted in by_name.items()},
-        transactions=Histograms(result.transactions.latencies, result.transactions.failures)
+        request_histograms={name: Histograms(counted.latencies, counted.failures) for name, counted in by_name.items()},
+        transaction_histograms=Histograms(result.transactions.latencies, result.transactions.failures)
         if result.transactions
         else Histograms(),
         ended_at=load.collected.ended_at,

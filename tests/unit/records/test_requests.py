@@ -26,13 +26,13 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> StudyDirectory:
 
 def test_a_trial_is_read_as_it_was_written(mixed: StudyDirectory) -> None:
     data = mixed.trial(WHERE)
-    assert set(data.record.requests) == set(data.requests) == {PREDICT, HISTORY}
-    assert latency_stats.merged([data.requests[PREDICT].latencies]).total == 2970
-    assert latency_stats.merged([data.requests[PREDICT].failures]).total == 30
-    assert data.requests[HISTORY].failures == ""
+    assert set(data.record.requests) == set(data.request_histograms) == {PREDICT, HISTORY}
+    assert latency_stats.merged([data.request_histograms[PREDICT].latencies]).total == 2970
+    assert latency_stats.merged([data.request_histograms[PREDICT].failures]).total == 30
+    assert data.request_histograms[HISTORY].failures == ""
     assert data.record.logins == Logins(completed=2000)
     assert data.record.sent["8"] == f"{1:032x}"
-    assert mixed.request_histograms(WHERE) == data.requests
+    assert mixed.request_histograms(WHERE) == data.request_histograms
 
 
 def test_names_of_files_are_safe_for_any_name() -> None:

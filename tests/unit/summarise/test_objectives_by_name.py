@@ -36,7 +36,7 @@ def judged(made: TrialRecord, times_ms: Mapping[str, int], requests: int = 1000)
     each = {name: counted(requests, ms) for name, ms in times_ms.items()}
     histograms = {name: found for name, (_, found) in each.items()}
     made = made.model_copy(update={"requests": {name: stats for name, (stats, _) in each.items()}})
-    data = TrialData(record=made, samples=[], hosts=[], balancer=[], requests=histograms)
+    data = TrialData(record=made, samples=[], hosts=[], balancer=[], request_histograms=histograms)
     found = request_stats.of_requests(data, grid(**KEYS), 10)
     total = {"requests": requests * len(each), "late": 0, "failed": 0}
     return changed(made.model_copy(update={"requests": found}), objective_counts=total), histograms
@@ -130,7 +130,7 @@ def test_a_rare_name_misses_only_where_chance_does_not_explain_it() -> None:
             samples=[],
             hosts=[],
             balancer=[],
-            requests={"history": Histograms(latency_stats.histogram_of_ms(served), histograms.failures)},
+            request_histograms={"history": Histograms(latency_stats.histogram_of_ms(served), histograms.failures)},
         )
         rare = request_stats.of_requests(data, grid(**KEYS), 10)["history"]
         assert (rare.late, rare.latency_with_failures_ms["p95"]) == (late, None)
