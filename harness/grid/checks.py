@@ -39,7 +39,7 @@ class Checker:
     grid: Grid
     role_variables: frozenset[str]
     values: AcceptedValues | None = None
-    replaced: frozenset[str] = frozenset()  # invalid parts of the traffic, of which nothing is known
+    replaced: frozenset[Path_] = frozenset()  # invalid values, of which nothing is known
 
     def all(self) -> Iterator[Problem]:
         """Yield all problems, in no order."""
@@ -108,12 +108,13 @@ class Checker:
             yield ("service", "health"), f"service.health: {words}"
         dataset = self.grid.dataset
         columns = dataset.columns if dataset and dataset.rows else None
-        yield from TrafficChecker(self.grid, columns, self.replaced).all()
+        replaced = frozenset(str(path[1]) for path in self.replaced if path[0] == "traffic" and len(path) > 1)
+        yield from TrafficChecker(self.grid, columns, replaced).all()
 
     def objectives(self) -> Iterator[Problem]:
         """Check that objectives name requests of the traffic; a script has its own names."""
         names = [each.name for each in self.grid.requests]
-        if names and not self.replaced:
+        if names and not any(path[0] in ("traffic", "request") for path in self.replaced):
             yield from objectives.unknown_names(self.grid.objectives, names)
 
     def sizes(self) -> Iterator[Problem]:

@@ -66,10 +66,10 @@ class SentTraffic:
     def for_stored_response(self) -> SentTraffic:
         """Return traffic for a balancer that gives every request the same response with status 200.
 
-        A single request keeps its expectations, so that its response must be a success. Others have none, there are no
-        logins and pauses, and extracted names have a value.
+        A single request that is the same every time keeps its expectations, because the response is that of a server.
+        Others have none, there are no logins and pauses, and extracted names have a value.
         """
-        if self.login is None and not self.has_steps and len(self.requests) == 1 and not self.requests[0].extract:
+        if self.login is None and not self.has_steps and len(self.requests) == 1 and self.requests[0].is_plain:
             return self.reusing_rows()
         extracted = [name for each in (self.login, *self.requests) if each for name in each.extract]
         return replace(

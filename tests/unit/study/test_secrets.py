@@ -171,7 +171,7 @@ def test_nothing_that_a_study_writes_or_prints_has_a_secret_of_its_traffic(
 
 @pytest.mark.usefixtures("machine")
 def test_the_load_gets_the_values_of_secrets_of_traffic(traffic: FakeSite, tmp_path: Path) -> None:
-    found = SentTraffic.of_grid(traffic.config(tmp_path, request=None, traffic=TRAFFIC).grid).wire()
+    found = SentTraffic.of_grid(traffic.config(tmp_path, request=None, traffic=TRAFFIC).grid.scaled(2)).wire()
     assert found["requests"][2]["body"] == {"text": "pin=canary/pin&1"}
     assert found["login"]["body"]["form"][2] == ["pin", "canary/pin&1"]
 

@@ -28,7 +28,8 @@ _EVERY_STATUS = frozenset(range(100, 600))
 class Load:
     """One worker's part of a load, whose second 0 is at the Unix time `t0`.
 
-    `worker` is the worker's index among all `workers` that take part. Raises ValueError for traffic that cannot be sent.
+    `worker` is the worker's index among all `workers` that take part. Raises ValueError for traffic that cannot be
+    sent.
     """
 
     def __init__(
@@ -43,7 +44,13 @@ class Load:
         self.end_s = min(spec.duration_s, LONGEST_S)
         window = spec.window_from_s, spec.duration_s
         is_open = spec.rate_per_s is not None
-        self.recorder = Recorder(*window, spec.timeout_s, open_load=is_open, slow_after_s=spec.slow_after_s)
+        self.recorder = Recorder(
+            *window,
+            spec.timeout_s,
+            open_load=is_open,
+            slow_after_s=spec.slow_after_s,
+            slow_by_name={each.name: each.slow_after_s for each in spec.traffic.requests},
+        )
         self.ssl_context = tls_context(spec) if spec.url.startswith("https:") else None
 
     def now(self) -> float:
@@ -94,7 +101,7 @@ class StudyUser(FastHttpUser):
             self.connection_timeout = self.network_timeout = current.spec.timeout_s
             if (context := current.ssl_context) is not None:
                 self.insecure = not current.spec.traffic.tls_verify
-                self.ssl_context_factory = lambda cafile=None: context
+                self.ssl_context_factory = lambda **_: context
         super().__init__(environment)
         # No status raises: statuses are checked here, and exceptions would cost more CPU the more requests fail.
         self.client.client.valid_response_codes = _EVERY_STATUS
