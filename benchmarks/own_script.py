@@ -25,7 +25,8 @@ from harness.traffic.load_generator import LoadSpec
 from harness.traffic.locust import LocustLoadGenerator
 from harness.traffic.sent_traffic import SentScript, SentTraffic
 
-USERS, UNTIL_S, ROUNDS = 40, 12, 6
+USERS, UNTIL_S, ROUNDS = 40, 12, 4
+STARTED_S = 0.5  # CPU time of the import of Locust, at least
 SCRIPT = """
 from locust import {kind}, constant, task
 
@@ -48,8 +49,7 @@ def alone(python: str, file: Path) -> float:
     with ExitStack() as stack:
         stack.enter_context(running(sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {own}"))
         worker = psutil.Process(stack.enter_context(running(*locust, "--worker", f"--master-port={bus}")).pid)
-        time.sleep(3)  # its import
-        before = sum(worker.cpu_times()[:2])
+        before = _idle(worker)
         with subprocess.Popen([*locust, *lead, *load], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as master:
             time.sleep(UNTIL_S)
             while master.poll() is None and worker.is_running():
@@ -61,6 +61,15 @@ def alone(python: str, file: Path) -> float:
             output = master.stdout.read() if master.stdout else b""
     (stats,) = json.loads(output)
     return 1000 * used / int(stats["num_requests"])
+
+
+def _idle(process: psutil.Process) -> float:
+    """Wait until a process has started and uses no CPU for a second; return its CPU time."""
+    before = -1.0
+    while (used := sum(process.cpu_times()[:2])) > before + 0.03 or used < STARTED_S:
+        before = used
+        time.sleep(1)
+    return used
 
 
 def recorded(load_generator: LocustLoadGenerator, url: str, file: Path) -> float:

@@ -50,10 +50,9 @@ class ScriptMaster:
             raise UnknownEnvironment("the environment variables of the script are not known")
         self._is_importing = True
         try:
-            self._importer.load(script, self._env, message["seed"], -1)
+            self._importer.load(script, self._env, message, -1)
         finally:
             self._is_importing = False
-        self._runner.environment.host = message["url"]
         self._on_workers(message, workers)
 
     def rehearse(self) -> int:

@@ -240,10 +240,30 @@ def sleep(seconds: float = 0, ref: bool = True) -> None:
 
 
 _RANDOM = (
-    "betavariate choice choices expovariate gammavariate gauss getrandbits getstate lognormvariate normalvariate"
-    " paretovariate randbytes randint random randrange sample seed setstate shuffle triangular uniform vonmisesvariate"
-    " weibullvariate"
-).split()
+    "betavariate",
+    "choice",
+    "choices",
+    "expovariate",
+    "gammavariate",
+    "gauss",
+    "getrandbits",
+    "getstate",
+    "lognormvariate",
+    "normalvariate",
+    "paretovariate",
+    "randbytes",
+    "randint",
+    "random",
+    "randrange",
+    "sample",
+    "seed",
+    "setstate",
+    "shuffle",
+    "triangular",
+    "uniform",
+    "vonmisesvariate",
+    "weibullvariate",
+)
 _nobody = random.Random(0)  # noqa: S311 - draws outside of users, no secret
 
 

@@ -29,7 +29,7 @@ class ScriptWorker:
             message = json.loads(msg.data["load"])
             script = script_of(message)
             assert script is not None  # noqa: S101 - the master sends this for scripts only
-            self._importer.load(script, msg.data["env"], message["seed"], self._runner.worker_index)
+            self._importer.load(script, msg.data["env"], message, self._runner.worker_index)
         except ScriptFailed as failure:
             problem = failure.problem
         self._runner.send_message("study_script_done", {"number": msg.data["number"], "problem": problem})
