@@ -89,7 +89,8 @@ class Master:
             return {"exchanges": send_each(*self.read(message))}
         self.start_script({**message, "rehearsal": True})
         trial = self.trial
-        while trial is not None and not (trial.over and self.ready()["idle"]):
+        deadline = time.monotonic() + message["longest_s"]
+        while trial is not None and not (trial.over and self.ready()["ready"]) and time.monotonic() < deadline:
             gevent.sleep(0.02)
         state = trial.script if trial is not None else {}
         return {"exchanges": state.pop("exchanges", []), "script": state}

@@ -13,6 +13,9 @@ from script_spec import load_of, script_of
 from users import StudyUser
 
 
+REHEARSAL_S = 30.0  # at most; a task may never end
+
+
 class ScriptWorker:
     """The script of one worker."""
 
@@ -41,6 +44,8 @@ class ScriptWorker:
             for each in self._runner.environment.user_classes:
                 each.weight, each.fixed_count = 1, 0
         load = script_users.Load(load_of(message), t0, worker, workers, rehearsal=rehearsal)
+        if rehearsal:
+            load.end_s = min(load.end_s, REHEARSAL_S)
         script_users.current = load
         return load
 
