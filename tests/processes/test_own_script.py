@@ -246,7 +246,7 @@ class Buyer(FastHttpUser):
     assert accounts[0]["True"] == accounts[1]["True"] > 0  # each load imports the script again
 
 
-REFUSED = {
+REJECTED = {
     "spawns": (
         "    def t(self):\n        gevent.joinall([gevent.spawn(self.client.get, '/x')])\n",
         ":7: a request in a",
@@ -260,16 +260,16 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", REJECTED)
 def test_a_script_that_cannot_be_measured_is_named_with_its_line(
     name: str, locust: LocustLoadGenerator, server: Recording, tmp_path: Path
 ) -> None:
-    body, problem = REFUSED[name]
+    body, problem = REJECTED[name]
     head = (
         "import gevent\nfrom locust import HttpUser, task, constant\n"
         "class A(HttpUser):\n    wait_time = constant(0.2)\n"
     )
-    result = run(locust, spec(server, tmp_path, f"{head}    @task\n{body}", f"refused-{name}"))
+    result = run(locust, spec(server, tmp_path, f"{head}    @task\n{body}", f"rejected-{name}"))
     assert result.script_problem.startswith("tests/load.py")
     assert problem in result.script_problem
 

@@ -28,12 +28,12 @@ NOT_OF_A_SCRIPT = ("start", "stop", "quit", "start_shape")  # calls of Locust's 
 
 
 class Importer:
-    """The script of one process. `on_refused` is called with a problem if the script calls the runner."""
+    """The script of one process. `on_rejected` is called with a problem if the script calls the runner."""
 
-    def __init__(self, environment: Environment, own_users: list[Any], on_refused: Any) -> None:
+    def __init__(self, environment: Environment, own_users: list[Any], on_rejected: Any) -> None:
         self._environment = environment
         self._own_users = own_users
-        self._on_refused = on_refused
+        self._on_rejected = on_rejected
         self._restore: list[Any] = []
         self._handlers: dict[EventHook, int] = {}  # event → number of listeners before the import
         self._is_guarded = False
@@ -169,7 +169,7 @@ class Importer:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             place = place_of(sys._getframe(1) if _has_caller() else None, _spawning_stack())
             if place["file"]:
-                self._on_refused(f"runner.{name}(): the study starts and ends loads", place)
+                self._on_rejected(f"runner.{name}(): the study starts and ends loads", place)
                 raise GreenletExit
             return call(*args, **kwargs)
 

@@ -21,7 +21,7 @@ class ScriptWorker:
 
     def __init__(self, runner: WorkerRunner) -> None:
         self._runner = runner
-        self._importer = Importer(runner.environment, [StudyUser], self._refuse)
+        self._importer = Importer(runner.environment, [StudyUser], self._reject)
         self._start_users = runner.start_worker
         runner.start_worker = self._start  # type: ignore[method-assign] # to see failures of constructors
         runner.register_message("study_script", self._on_script)
@@ -60,12 +60,12 @@ class ScriptWorker:
             if (load := script_users.current) is None:
                 raise
             problem = failure.problem if isinstance(failure, ScriptFailed) else problem_of(failure)
-            load.refuse(problem["error"], {"file": problem["file"], "line": problem["line"]})
+            load.reject(problem["error"], {"file": problem["file"], "line": problem["line"]})
         load = script_users.current
         if load is not None and load.rehearsal and not load.constructed:
             load.end.set()  # this worker has no user of the rehearsal
 
-    def _refuse(self, what: str, place: dict[str, Any]) -> None:
+    def _reject(self, what: str, place: dict[str, Any]) -> None:
         if (load := script_users.current) is None:
             raise ScriptFailed(what, **place)
-        load.refuse(what, place)
+        load.reject(what, place)
