@@ -12,7 +12,6 @@ from script_places import ScriptFailed, problem_of
 from script_spec import load_of, script_of
 from users import StudyUser
 
-
 REHEARSAL_S = 30.0  # at most; a task may never end
 
 
