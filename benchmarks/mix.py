@@ -26,7 +26,7 @@ TRIALS = 5
 LIMITS = Thresholds()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
     """A mix by its shares, the requests of a trial, and the drift: points that the second cell moves to its last name.
 
@@ -41,12 +41,12 @@ class Scenario:
 
 
 MIXES = (
-    Scenario("9 : 1", (0.9, 0.1), 8_000),
-    Scenario("6 : 3 : 1", (0.6, 0.3, 0.1), 16_000),
-    Scenario("ten equal names", (0.1,) * 10, 8_000),
-    Scenario("9 : 1, few requests", (0.9, 0.1), 2_000),
-    Scenario("9 : 1, very few requests", (0.9, 0.1), 400),
-    Scenario("9 : 1, tasks of 10 equal requests", (0.9, 0.1), 20_000, burst=10),
+    Scenario(name="9 : 1", shares=(0.9, 0.1), requests=8_000),
+    Scenario(name="6 : 3 : 1", shares=(0.6, 0.3, 0.1), requests=16_000),
+    Scenario(name="ten equal names", shares=(0.1,) * 10, requests=8_000),
+    Scenario(name="9 : 1, few requests", shares=(0.9, 0.1), requests=2_000),
+    Scenario(name="9 : 1, very few requests", shares=(0.9, 0.1), requests=400),
+    Scenario(name="9 : 1, tasks of 10 equal requests", shares=(0.9, 0.1), requests=20_000, burst=10),
 )
 
 

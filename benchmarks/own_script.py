@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.open import IMAGE, SERVICE_S, _until_ready, _with_locust, free_port, running, site
+from benchmarks.open import IMAGE, SERVICE_S, _until_ready, with_locust, free_port, running, site
 from harness.traffic import sent_traffic
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.locust import LocustLoadGenerator
@@ -115,7 +115,7 @@ def rows(python: str, folder: Path) -> list[tuple[str, str]]:
 def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as folder:
-        python = sys.argv[1] if len(sys.argv) > 1 else _with_locust(Path(folder))
+        python = sys.argv[1] if len(sys.argv) > 1 else with_locust(Path(folder))
         sys.stdout.write(f"| measurement ({os.cpu_count()} cores, Locust of {IMAGE.name}) | value |\n|---|---|\n")
         for name, figure in rows(python, Path(folder)):
             sys.stdout.write(f"| {name} | {figure} |\n")

@@ -38,7 +38,16 @@ def locust_python() -> str:
             subprocess.run(
                 [uv, "--native-tls", "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True
             )
-            install = [uv, "--native-tls", "pip", "install", "--quiet", "--require-hashes", "--python", python]
+            install: list[str | Path] = [
+                uv,
+                "--native-tls",
+                "pip",
+                "install",
+                "--quiet",
+                "--require-hashes",
+                "--python",
+                python,
+            ]
             subprocess.run([*install, "--requirement", requirements], check=True)
             (folder / "ready").touch()
     return str(python)
@@ -131,6 +140,7 @@ def generator(target: str, workers: int = 1, *, may_raise: bool = False) -> Iter
         found = Generator(client, folder / "token")
         try:
             found.wait_ready()
+            found.upload([], {}, "none")  # until every worker listens
             yield found
         except BaseException:
             for log in logs:

@@ -39,6 +39,7 @@ class Checker:
     grid: Grid
     role_variables: frozenset[str]
     values: AcceptedValues | None = None
+    replaced: frozenset[Path_] = frozenset()  # invalid values, of which nothing is known
 
     def all(self) -> Iterator[Problem]:
         """Yield all problems, in no order."""
@@ -47,6 +48,7 @@ class Checker:
         yield from self.levels(self.values) if self.values else ()
         yield from self.images()
         yield from self.requests()
+        yield from self.objectives()
         partial = list(self.partial_cells())
         yield from partial
         too_many = partial or list(self.sizes())
@@ -101,13 +103,19 @@ class Checker:
                 yield ("service", "image"), f"service.image: got {short(self.grid.service.image)}. {words}"
 
     def requests(self) -> Iterator[Problem]:
-        """Check that traffic and health check can be sent as written, and objectives name requests of it."""
+        """Check that the traffic and the health check can be sent as written."""
         if words := http.wrong_path(self.grid.service.health):
             yield ("service", "health"), f"service.health: {words}"
         dataset = self.grid.dataset
-        if names := [each.name for each in self.grid.requests]:  # a script has its own
+        columns = dataset.columns if dataset and dataset.rows else None
+        replaced = frozenset(str(path[1]) for path in self.replaced if path[0] == "traffic" and len(path) > 1)
+        yield from TrafficChecker(self.grid, columns, replaced).all()
+
+    def objectives(self) -> Iterator[Problem]:
+        """Check that objectives name requests of the traffic; a script has its own names."""
+        names = [each.name for each in self.grid.requests]
+        if names and not any(path[0] in ("traffic", "request") for path in self.replaced):
             yield from objectives.unknown_names(self.grid.objectives, names)
-        yield from TrafficChecker(self.grid, dataset.columns if dataset and dataset.rows else None).all()
 
     def sizes(self) -> Iterator[Problem]:
         """Check the number of cells and trials."""

@@ -26,8 +26,8 @@ class Objectives(GridPart):
     error_rate: Share | None = Field(default=None, description="largest failed share of the requests of any cell")
     p95: OneOrByName | None = Field(
         default=None,
-        description="largest 95th percentile of the latency of any cell; or one for each request by its name, as in "
-        '`{predict: 200ms, "*": 500ms}`, in which `*` stands for all others',
+        description="largest 95th percentile of the latency of any cell, or by request: "
+        '`{predict: 200ms, "*": 500ms}`, `*` for all others',
     )
     gain: dict[Annotated[int, Field(ge=2, le=MOST_SERVERS)], Ratio] = Field(
         default={},

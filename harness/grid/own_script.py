@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from harness.grid.request import unset
+from harness.grid.bodies import unset
 from harness.grid.types import GridPart
 from harness.words import nearest, short
 

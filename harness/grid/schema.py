@@ -22,12 +22,13 @@ from pydantic import (
 
 from harness.grid import load, load_generators, units
 from harness.grid.amount import Repeats, Search, as_repeats, plain_repeats
+from harness.grid.bodies import unset
 from harness.grid.cells import FixedCells, SearchedCells
 from harness.grid.counter import RequestsMetric
 from harness.grid.dataset import Dataset
 from harness.grid.load import LOAD_FACTORS, RATE, VUSERS, Load
 from harness.grid.objectives import Objectives
-from harness.grid.request import Expect, Request, unset
+from harness.grid.request import Expect, Request
 from harness.grid.thresholds import Thresholds
 from harness.grid.traffic import Login, Traffic, TrafficRequest, of_request
 from harness.grid.types import (

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from harness.grid import templates
+from harness.grid.bodies import at_least_one, unset
 from harness.grid.own_script import LocustScript
-from harness.grid.request import Expect, HttpRequest, check_pattern, unset
+from harness.grid.request import Expect, HttpRequest, check_pattern
 from harness.grid.types import Caching, Count, Duration, GridPart, several
 from harness.words import short
 
@@ -22,8 +23,21 @@ SESSIONS = 100  # sessions of an open load that log in
 REQUEST = "request"  # name of the short form's request
 LOGIN = "login"  # name of the login among the exchanges of a verification
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9/][A-Za-z0-9 ._/:-]{0,63}$")]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+def _name(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9 ._/:-]{0,63}", value):
+        raise ValueError(f"got {short(value)}. Allowed: at most 64 letters, digits, blanks and . _ / : -")
+    return value
+
+
+def _variable(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError(f"got {short(value)}. Allowed: letters, digits and underscores, as in token")
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_name)]
+Variable = Annotated[str, BeforeValidator(_variable)]
 
 
 def _weight(value: object) -> object:
@@ -79,7 +93,7 @@ Extractions = dict[Variable, Extraction]
 class _Sent(GridPart):
     """A request with its expected response and the values that are read from it."""
 
-    request: HttpRequest = Field(description="the request, with the keys of `request`")
+    request: HttpRequest = Field(description="the request, with the keys of `request` except expectations and `query`")
     expect: Expect = Field(default=Expect(), description="expected response: `status`, `body`")
     extract: Extractions = Field(
         default={}, description="name → value to read from the response, used as `${name}`", exclude_if=unset
@@ -124,7 +138,7 @@ class TrafficRequest(_Sent):
         return self._pause_s
 
 
-class Step(_Sent):
+class TrafficStep(_Sent):
     """One step of a transaction."""
 
     name: Name = Field(description="its name in results and objectives")
@@ -159,7 +173,8 @@ class Data(GridPart):
     @model_validator(mode="after")
     def _is_one(self) -> Data:
         if (self.file is None) == (self.folder is None):
-            raise ValueError("Allowed: exactly one of file and folder, as in {file: data/rows.jsonl}")
+            got = "both are set" if self.file else "neither is set"
+            raise ValueError(f"{got}. Allowed: exactly one of file and folder, as in {{file: data/rows.jsonl}}")
         return self
 
     @property
@@ -186,10 +201,10 @@ class Traffic(LocustScript, Caching):
     login: Login | None = Field(
         default=None, description="login of each user before its first request, see below", exclude_if=unset
     )
-    requests: Annotated[tuple[TrafficRequest, ...], Field(min_length=1)] | None = Field(
+    requests: Annotated[tuple[TrafficRequest, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="mix: each transaction is one of these requests, by weight", exclude_if=unset
     )
-    steps: Annotated[tuple[Step, ...], Field(min_length=1)] | None = Field(
+    steps: Annotated[tuple[TrafficStep, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="transaction: these requests in order; with `vusers` only", exclude_if=unset
     )
 

@@ -76,6 +76,7 @@ class Observation:
     p95_by_name: Mapping[str, float] = field(default_factory=dict)  # the same by the name of the request
     fastest_by_name: Mapping[str, float | None] = field(default_factory=dict)  # `fastest_s` of each name
     logins: Logins | None = None
+    counted_logins: int = 0  # logins that the servers' own counts may include
 
     @property
     def window(self) -> list[Sample]:
@@ -170,7 +171,16 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         p95_by_name=grid.objectives.p95_of_names(record.requests),
         fastest_by_name=request_stats.fastest_s(data),
         logins=record.logins,
+        counted_logins=_counted_logins(record.logins, grid),
     )
+
+
+def _counted_logins(logins: Logins | None, grid: Grid) -> int:
+    """Logins that the servers count: a counter without a label for the trial has every request of the load."""
+    metric = grid.service.requests_metric
+    if logins is None or metric is None or metric.trial_label is not None:
+        return 0
+    return logins.completed + logins.failed
 
 
 def window_end_s(duration_s: float, seconds: int, stopped_s: int | None) -> float:

@@ -76,17 +76,15 @@ def failover(studies: Studies) -> pd.DataFrame:
     return _all(studies, lambda study, factors: _table(study, "failover.csv", {**factors, **columns.FAILOVER}))
 
 
-def requests(studies: Studies) -> pd.DataFrame:
+def requests(studies: Studies, *, by_trial: bool = False) -> pd.DataFrame:
     """Return one row for each request of each cell, from requests.csv; raises BadInput if it is missing.
 
-    The file exists for traffic of more than one plain request.
+    The file exists for traffic of more than one plain request. With `by_trial`, one row for each request of each trial,
+    from trial.json, without repeated attempts.
     """
+    if by_trial:
+        return _all(studies, _trial_requests)
     return _all(studies, lambda study, factors: _table(study, "requests.csv", {**factors, **columns.REQUESTS}))
-
-
-def trial_requests(studies: Studies) -> pd.DataFrame:
-    """Return one row for each request of each trial, from trial.json, without repeated attempts; raises BadInput."""
-    return _all(studies, _trial_requests)
 
 
 def parquet(study: StudyDirectory) -> bytes:

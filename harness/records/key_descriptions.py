@@ -68,7 +68,7 @@ TRIAL: dict[str, Key] = {
     "logins.completed": Key("successful logins of the whole load; `{}` without a login", "logins", raw=True),
     "logins.errors.<kind>": Key("failed logins by kind; each is repeated", "logins", raw=True),
     "sent.<count>": Key(
-        "digest of the first 1, 2, 4, … transactions of all users, or of a group of arrivals; equal within a block",
+        "digest of the first 1, 2, 4, … transactions of all users, or of arrivals; equal within a block",
         raw=True,
     ),
     "latency_source": Key("`generator`, or `balancer` (whole ms) if the load generator keeps no times"),

@@ -20,7 +20,7 @@ from harness.summarise.statistics.intervals import Interval
 CONFIDENCE = 0.975  # one-sided, as the ends of a 95 % interval have it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ObjectiveEvidence:
     """Whether each objective is shown to be met, with what is missing, as a clause; empty where nothing is.
 
@@ -49,7 +49,13 @@ def of_cell(objectives: Objectives, cell: CellSummary) -> ObjectiveEvidence:
         name: _p95(p95_s, None if cell.lateness else _interval(blocks.get(name, ())))
         for name, p95_s in objectives.p95_of_names(blocks).items()
     }
-    return ObjectiveEvidence(p95, error_rate, p95_missing, error_rate_missing, by_name)
+    return ObjectiveEvidence(
+        p95=p95,
+        error_rate=error_rate,
+        p95_missing=p95_missing,
+        error_rate_missing=error_rate_missing,
+        by_name=by_name,
+    )
 
 
 def p95_interval_ms(cell: CellSummary) -> Interval | None:

@@ -76,6 +76,12 @@ class Summary:
     objectives: list[ObjectiveResult] = field(default_factory=list)
     calibration: CalibrationCheck | None = None
 
+    @property
+    def has_requests_by_name(self) -> bool:
+        """Whether there are requests of more than one name, or transactions."""
+        names = {each.name for cell in self.cells for each in cell.by_request}
+        return len(names) > 1 or any(cell.transactions for cell in self.cells)
+
 
 class RecordedStudy(Protocol):
     """Part of a study's directory that a summary is computed from."""

@@ -32,7 +32,7 @@ class _Unreadable(Exception):
         self.problems = problems
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DataReader:
     """Reads everything that one grid sends; `folder` is that of the grid file."""
 
@@ -43,7 +43,7 @@ class DataReader:
     _bytes: int = 0
 
     def read(self, grid: Grid) -> Dataset | None:
-        """Return rows and files, None if the traffic has none; the problems are in `problems`."""
+        """Return rows and files, None if the traffic has none or has no readable rows; see `problems`."""
         if grid.traffic is not None and grid.traffic.locustfile is not None:
             return self._script(grid.traffic)
         data = grid.traffic.data if grid.traffic else None
@@ -54,9 +54,9 @@ class DataReader:
             for key, path in sent.request.files():
                 where = (*sent.at, *key)
                 self._at(where, lambda path=path: self._uploads(path, rows))  # type: ignore[misc]  # called at once
-        if self.problems or (data is None and not self._files):
+        if rows is None or (data is None and not self._files):
             return None
-        return Dataset(rows=tuple(rows or ()), files=self._files, sources=self._sources)
+        return Dataset(rows=tuple(rows), files=self._files, sources=self._sources)
 
     def _script(self, traffic: Traffic) -> Dataset | None:
         """Return an own script with the files of its folder, which are in no request."""
@@ -142,9 +142,10 @@ class DataReader:
             if not file.is_file() and file.exists():
                 raise _Unreadable(f"got {short(name)}: not a file")
             size = file.stat().st_size
-            if self._bytes + size > LARGEST:
+            together = self._bytes + size
+            if together > LARGEST:
                 raise _Unreadable(
-                    f"got {short(name)} of {size:,} bytes, {self._bytes + size:,} in all. Allowed: {LARGEST:,} bytes "
+                    f"got {short(name)} of {size:,} bytes, {together:,} in all. Allowed: {LARGEST:,} bytes "
                     "in all. Fix: use fewer rows or smaller files"
                 )
             content = file.read_bytes()

@@ -10,14 +10,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from harness.grid import templates
+from harness.grid.bodies import BYTES, FormPart, content_type, pairs
 from harness.grid.dataset import Dataset
-from harness.grid.request import BYTES, Expect, FormPart, HttpRequest, Request, content_type, pairs
+from harness.grid.request import Expect, HttpRequest, Request
 from harness.grid.schema import Grid
 from harness.grid.traffic import SESSIONS, Login, TrafficRequest, of_request
 
 _EXTRACTED = 36  # characters, as a UUID has
 SCRIPT_FOLDER = "/opt/script"  # in the image of a script
-_WHOLE_FILE = "${row.file}"  # of a row of a folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,6 @@ class SentTraffic:
     zipf_s: float = 0.0
     per: str = "transaction"
     dataset: Dataset | None = None
-    folder: bool = False  # whether the rows are the files of a folder
     sessions: int = 0
     tls_verify: bool = True
     script: SentScript | None = None
@@ -95,7 +94,6 @@ class SentTraffic:
             zipf_s=data.zipf_s if data else 0.0,
             per=data.per if data else "transaction",
             dataset=grid.dataset,
-            folder=data is not None and data.folder is not None,
             sessions=(login.sessions or SESSIONS) if login and grid.is_open else 0,
             secrets=grid.traffic_secrets,
             slow_after_s=_slow_after_s(grid),
@@ -109,10 +107,10 @@ class SentTraffic:
     def for_stored_response(self) -> SentTraffic:
         """Return traffic for a balancer that gives every request the same response with status 200.
 
-        A single request keeps its expectations, so that its response must be a success. Others have none, there are no
-        logins and pauses, and extracted names have a value.
+        A single request that is the same every time keeps its expectations, because the response is that of a server.
+        Others have none, there are no logins and pauses, and extracted names have a value.
         """
-        if self.login is None and not self.has_steps and len(self.requests) == 1 and not self.requests[0].extract:
+        if self.login is None and not self.has_steps and len(self.requests) == 1 and self.requests[0].is_plain:
             return self.reusing_rows()
         extracted = [name for each in (self.login, *self.requests) if each for name in each.extract]
         return replace(
@@ -181,7 +179,8 @@ class SentTraffic:
     def _part(self, part: FormPart) -> dict[str, Any]:
         if part.file is None:
             return {"name": self._filled(part.name), "value": self._filled(part.value or "")}
-        named = "${row.name}" if self.folder and part.file == _WHOLE_FILE else part.file.rpartition("/")[2]
+        is_template = templates.has_any(part.file)
+        named = "" if is_template else part.file.rpartition("/")[2]  # empty: the image takes it from the file's key
         filename = named if part.filename is None else self._filled(part.filename)
         kind = part.type or self._type(part.file)
         return {"name": self._filled(part.name), "file": part.file, "filename": filename, "type": kind}

@@ -35,6 +35,6 @@ def charts(
         series_data.series(cells, counted, grid.load.window_from_s, grid.load.duration),
         latency_data.chart(cells, counted, grid.evidence.percentile_p99_samples) if equal_loads else None,
         load_data.chart(summary, trials),
-        request_data.chart(cells),
+        request_data.chart(summary),
     )
     return {chart.name: chart for chart in found if chart}

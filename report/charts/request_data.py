@@ -7,23 +7,24 @@ from collections.abc import Sequence
 
 from harness.grid.load import LOAD_FACTORS, level_of, without_load
 from harness.summarise.cells.cell import CellSummary
+from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
 from report import phrases
 from report.charts.labels import Rows, spread
 from report.elements import MOST_TOPOLOGIES, Chart, evenly
-from report.tables.requests import PERCENTILES, is_several, most
 
+PERCENTILES = ("p50", "p95", "p99")
 MOST_PANELS = 9
 LABEL_HEIGHT = 0.13  # of a panel's height
 
 
-def chart(cells: Sequence[CellSummary]) -> Chart | None:
+def chart(summary: Summary) -> Chart | None:
     """Percentiles and throughput by topology at its largest load, a panel for each name; None for one plain request."""
-    if not is_several(cells):
+    if not summary.has_requests_by_name:
         return None
-    shown = _at_largest_load(cells)
-    names = list(dict.fromkeys(each.name for cell in shown for each in most(cell)))[:MOST_PANELS]
+    shown = _at_largest_load(summary.cells)
+    names = list(dict.fromkeys(each.name for cell in shown for each in cell.most_requests(MOST_PANELS)))[:MOST_PANELS]
     rows: Rows = [
         {
             "name": each.name,
@@ -33,7 +34,7 @@ def chart(cells: Sequence[CellSummary]) -> Chart | None:
             "load": load_name(cell.others),
         }
         for cell in shown
-        for each in most(cell)
+        for each in cell.most_requests(MOST_PANELS)
         for percentile in PERCENTILES
         if each.name in names and (ms := each.latency_ms.get(percentile)) is not None
     ]

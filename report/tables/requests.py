@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.grid.schema import Grid
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.cells.requests import CellRequests
+from harness.summarise.summary import Summary
 from report import format as text
 from report.elements import Table, cell_name, link
 
@@ -14,30 +15,23 @@ MOST_NAMES = 12  # of a cell, those with the most requests; the others are in re
 PERCENTILES = ("p50", "p95", "p99")
 
 
-def is_several(cells: Sequence[CellSummary]) -> bool:
-    """Whether there is more than one name, or a transaction."""
-    names = {each.name for cell in cells for each in cell.by_request}
-    return len(names) > 1 or any(cell.transactions for cell in cells)
-
-
-def most(cell: CellSummary) -> list[CellRequests]:
-    """The requests of a cell that are shown, in their order, and its transactions at the end."""
-    ordered = sorted(cell.by_request, key=lambda each: -each.requests)[:MOST_NAMES]
-    shown = [each for each in cell.by_request if each in ordered]
-    return [*shown, *((cell.transactions,) if cell.transactions else ())]
-
-
-def table(cells: Sequence[CellSummary], grid: Grid) -> Table | None:
+def table(summary: Summary) -> Table | None:
     """A row for each cell and name; None for one plain request."""
-    if not is_several(cells):
+    if not summary.has_requests_by_name:
         return None
     rows, links = [], []
-    for cell in cells:
-        for each in most(cell):
+    for cell in summary.cells:
+        for each in cell.most_requests(MOST_NAMES):
             rows.append(_row(cell, each))
             links.append(link(cell.cell))
     columns = ["cell", "request", "share", "TPS", "errors", *(f"{each} ms" for each in PERCENTILES)]
-    return Table(columns=columns, rows=rows, right=(2, 3, 4, 5, 6, 7), links=tuple(links), note=_note(cells, grid))
+    return Table(
+        columns=columns,
+        rows=rows,
+        right=(2, 3, 4, 5, 6, 7),
+        links=tuple(links),
+        note=_note(summary.cells, summary.grid),
+    )
 
 
 def _row(cell: CellSummary, each: CellRequests) -> list[str]:

@@ -73,6 +73,11 @@ class CellSummary:
     transactions: CellRequests | None = None  # of steps only
     server_cpu: float | None = None  # mean CPU utilization of the busiest server (0–1)
 
+    def most_requests(self, count: int) -> list[CellRequests]:
+        """Its most frequent requests, `count` at most and in their order, and its transactions."""
+        most = sorted(self.by_request, key=lambda each: -each.requests)[:count]
+        return [*(each for each in self.by_request if each in most), *filter(None, [self.transactions])]
+
     @property
     def mix(self) -> dict[str, int]:
         """Name → requests in the windows of its usable trials (rule E25)."""
@@ -152,14 +157,12 @@ def summarise(
     limit, why = _bottleneck(usable, slow)
     why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
     invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
-    served, waited = latency_stats.latencies_ms(histograms, failures, limits.percentile_p99_samples)
     return CellSummary(
         cell=dict(cell),
         trials=len(records),
         usable=len(usable),
         tps=intervals.mean_interval(list(by_block.values())) if by_block else None,
         tps_peak=max((record.tps_peak for record in usable if record.tps_peak), default=None),
-        latency_ms=served,
         error_rate=_mean([record.error_rate for record in usable if record.error_rate is not None]),
         outcome=outcome,
         cause=_with_failures(cause.text, failing, cause.rule != "E8") if cause.text else "",
@@ -178,17 +181,28 @@ def summarise(
         invalid_cause=invalid.text,
         invalid_next_step=invalid.next_step,
         invalid_rule=invalid.rule,
-        latency_with_failures_ms=waited,
-        lateness=_lateness(usable, histograms, failures, limits),
-        waits_by_block={record.repeat: record.latency_with_failures_ms or record.latency_ms for record in usable},
-        latency_unsteady=steadiness.unsteady_latency(steadiness.latency_drift(usable), limits),
         slow_server=slow,
         failed_share=_failed_share(records) if collapsed and outcome == Outcome.INVALID else None,
         failing=failing,
         bottleneck_kind=_kind(usable, limit),
         server_cpu=_mean(_figures(usable, "server_cpu")),
+        **_latencies(usable, histograms, failures, limits),
         **_requests(usable, by_request, limits),
     )
+
+
+def _latencies(
+    usable: Sequence[TrialRecord], histograms: Sequence[str], failures: Sequence[str], limits: Thresholds
+) -> dict[str, Any]:
+    """The latencies of these trials, whose histograms are in the same order."""
+    served, waited = latency_stats.latencies_ms(histograms, failures, limits.percentile_p99_samples)
+    return {
+        "latency_ms": served,
+        "latency_with_failures_ms": waited,
+        "lateness": _lateness(usable, histograms, failures, limits),
+        "waits_by_block": {each.repeat: each.latency_with_failures_ms or each.latency_ms for each in usable},
+        "latency_unsteady": steadiness.unsteady_latency(steadiness.latency_drift(usable), limits),
+    }
 
 
 def _requests(usable: Sequence[TrialRecord], by_request: Sequence[ByRequest], limits: Thresholds) -> dict[str, Any]:

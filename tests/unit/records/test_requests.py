@@ -56,7 +56,7 @@ def test_a_study_of_one_plain_request_has_none(tmp_path: Path) -> None:
         {},
     )
     assert not [*(plain.path / "trials").glob("**/*.*.hgrm")]
-    assert frames.trial_requests(plain).empty
+    assert frames.requests(plain, by_trial=True).empty
     with pytest.raises(BadInput, match=r"requests\.csv is missing"):
         frames.requests(plain)
 
@@ -107,7 +107,7 @@ def test_requests_csv_has_a_row_for_each_cell_and_name(mixed: StudyDirectory) ->
 
 
 def test_the_frame_of_trials_has_a_row_for_each_trial_and_name(mixed: StudyDirectory) -> None:
-    table = frames.trial_requests(mixed)
+    table = frames.requests(mixed, by_trial=True)
     assert len(table) == 2 * len(mixed.trials())
     assert set(table.trial) == set(mixed.trials())
     (row,) = table[(table.trial == WHERE) & (table.request == HISTORY)].itertuples()

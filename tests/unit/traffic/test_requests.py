@@ -47,11 +47,7 @@ def test_parts_that_depend_on_the_row_are_made_once_for_each_row() -> None:
         body={"json": {"a": "${row.x}"}},
         headers={"authorization": "Bearer ${token}", "B": "${row.n}"},
     )
-    first, again, other = (
-        prepared(of_row, 1, token="t1"),
-        prepared(of_row, 1, token="t2"),
-        prepared(of_row, 2, token="t1"),
-    )  # noqa: S106
+    first, again, other = (prepared(of_row, row, token=token) for row, token in ((1, "t1"), (1, "t2"), (2, "t1")))
     assert first.body == b'{"a":"value 1"}'
     assert first.body is again.body
     assert first.url is again.url
@@ -98,6 +94,7 @@ def test_a_load_that_can_never_be_sent_is_rejected_at_its_start() -> None:
         {"extract": {"token": {"json": "$..token"}}},
         {"extract": {"token": {"regex": "("}}},
         {"extract": {"token": {"xpath": "/"}}},
+        {"expect_body": "("},
     ):
         with pytest.raises(ValueError):  # noqa: PT011 - several messages
             traffic(**wrong)

@@ -83,10 +83,11 @@ class _FormPart:
         head = f'Content-Disposition: form-data; name="{_quoted(self._name.text(context))}"'
         if self._key is None:
             return f"{head}\r\n\r\n{self._value.text(context)}\r\n".encode()
-        name = self._filename.text(context)
+        key = self._key.text(context)
+        name = self._filename.text(context) or key.rpartition("/")[2]
         kind = self._type.text(context) or mimetypes.guess_type(name)[0] or OCTETS
         head += f'; filename="{_quoted(name)}"\r\nContent-Type: {_quoted(kind)}\r\n\r\n'
-        return head.encode() + _content(files, self._key.text(context)) + b"\r\n"
+        return head.encode() + _content(files, key) + b"\r\n"
 
 
 def _quoted(text: str) -> str:

@@ -1,7 +1,7 @@
 r"""Texts with references, such as /users/${row.user}, compiled once for each load. No Locust here.
 
-A reference is ${row.COLUMN}, ${user}, ${uuid}, ${trial}, or the name of an extracted value; $${ is a literal ${. A value
-that is no text is inserted as JSON.
+A reference is ${row.COLUMN}, ${user}, ${uuid}, ${trial}, or the name of an extracted value; $${ is a literal ${. A
+value that is no text is inserted as JSON.
 """
 
 from __future__ import annotations
@@ -126,10 +126,10 @@ def parsed(text: str, trial: str, convert: Convert, literal: Convert = plain) ->
         end = found.end()
         if found[1] is None:
             yield literal("${")
-        elif (name := found[1].strip()) == "trial":
+        elif found[1] == "trial":
             yield convert(trial)
         else:
-            yield Reference(name, convert)
+            yield Reference(found[1], convert)
     yield literal(text[end:])
 
 
