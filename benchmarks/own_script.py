@@ -19,13 +19,14 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.open import IMAGE, SERVICE_S, _until_ready, _with_locust, free_port, running, site
+from benchmarks.open import IMAGE, SERVICE_S, _until_ready, with_locust, free_port, running, site
 from harness.traffic import sent_traffic
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.locust import LocustLoadGenerator
 from harness.traffic.sent_traffic import SentScript, SentTraffic
 
-USERS, UNTIL_S, ROUNDS = 40, 12, 6
+USERS, UNTIL_S, ROUNDS = 40, 12, 4
+STARTED_S = 0.5  # CPU time of the import of Locust, at least
 SCRIPT = """
 from locust import {kind}, constant, task
 
@@ -48,8 +49,7 @@ def alone(python: str, file: Path) -> float:
     with ExitStack() as stack:
         stack.enter_context(running(sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {own}"))
         worker = psutil.Process(stack.enter_context(running(*locust, "--worker", f"--master-port={bus}")).pid)
-        time.sleep(3)  # its import
-        before = sum(worker.cpu_times()[:2])
+        before = _idle(worker)
         with subprocess.Popen([*locust, *lead, *load], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as master:
             time.sleep(UNTIL_S)
             while master.poll() is None and worker.is_running():
@@ -61,6 +61,15 @@ def alone(python: str, file: Path) -> float:
             output = master.stdout.read() if master.stdout else b""
     (stats,) = json.loads(output)
     return 1000 * used / int(stats["num_requests"])
+
+
+def _idle(process: psutil.Process) -> float:
+    """Wait until a process has started and uses no CPU for a second; return its CPU time."""
+    before = -1.0
+    while (used := sum(process.cpu_times()[:2])) > before + 0.03 or used < STARTED_S:
+        before = used
+        time.sleep(1)
+    return used
 
 
 def recorded(load_generator: LocustLoadGenerator, url: str, file: Path) -> float:
@@ -106,7 +115,7 @@ def rows(python: str, folder: Path) -> list[tuple[str, str]]:
 def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as folder:
-        python = sys.argv[1] if len(sys.argv) > 1 else _with_locust(Path(folder))
+        python = sys.argv[1] if len(sys.argv) > 1 else with_locust(Path(folder))
         sys.stdout.write(f"| measurement ({os.cpu_count()} cores, Locust of {IMAGE.name}) | value |\n|---|---|\n")
         for name, figure in rows(python, Path(folder)):
             sys.stdout.write(f"| {name} | {figure} |\n")

@@ -1,4 +1,4 @@
-"""Users of the default service: they classify pictures. Runs with Locust alone as well: locust -f examples/locust/load.py"""
+"""Users of the default service, who classify pictures. It also runs with `locust -f examples/locust/load.py`."""
 
 import csv
 import os
@@ -31,7 +31,7 @@ class Reader(FastHttpUser):
             self.classify("batch")
 
     def classify(self, name: str) -> None:
-        picture = choice(PICTURES)
+        picture = choice(PICTURES)  # noqa: S311 - no secret
         with self.rest("POST", "/predict", json={"image": picture}, headers=self.marked, name=name) as response:
             if response.js is not None and "label" not in response.js:
                 response.failure("no label")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import uuid
@@ -41,7 +40,7 @@ def write(root: Path, script: ScriptFiles) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file.write_bytes(content)
         aside.chmod(0o700)
-        os.rename(aside, folder)
+        aside.rename(folder)
     except OSError:
         if not folder.is_dir():  # another process was not faster
             raise

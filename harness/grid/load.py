@@ -200,7 +200,7 @@ def mismatches(
 
 
 def _mismatches_of_script(factor: str, load: Load, load_generator: str) -> list[tuple[tuple[str | int, ...], str]]:
-    """Return the same for a grid with an own Locust script, whose users think as the script says."""
+    """Return the same for a grid with an own Locust script, whose users have their own waits."""
     found: list[tuple[tuple[str | int, ...], str]] = []
     if factor == RATE:
         words = "an own script has users that wait for responses. Fix: use vusers instead of rate"

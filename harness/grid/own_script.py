@@ -6,12 +6,11 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from harness.grid.request import unset
+from harness.grid.bodies import unset
 from harness.grid.types import GridPart
 from harness.words import nearest, short
 
@@ -88,7 +87,7 @@ class ScriptFiles:
 
     def shown(self, file: str) -> str:
         """Path of one of the files as it is written relative to the grid file."""
-        return str(PurePosixPath(self.folder) / file)
+        return file if self.folder == "." else f"{self.folder}/{file}"
 
 
 def syntax_error(name: str, content: bytes) -> str:

@@ -27,8 +27,11 @@ def sentences(config: StudyConfig) -> list[str]:
 
 
 def load_bounds(config: StudyConfig) -> list[str]:
-    """Compare what the load requests with what paced servers can serve; empty without pacing."""
-    if not config.scaled_capacity_per_s:
+    """Compare what the load requests with what paced servers can serve; empty without pacing, and for a script.
+
+    What users of a script request is known once they have run.
+    """
+    if not config.scaled_capacity_per_s or config.grid.has_script:
         return []
     cells = config.grid.cells.known
     servers = sorted({cell.servers for cell in cells})

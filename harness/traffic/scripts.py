@@ -13,8 +13,8 @@ def problem(script: SentScript, state: Mapping[str, Any]) -> str:
 
     One user that fails in on_start is a failure under load, and all of them are a mistake of the script.
     """
-    if refused := state.get("refused"):
-        return script.problem(refused)
+    if rejected := state.get("rejected"):
+        return script.problem(rejected)
     if state.get("problem") and state["failed_starts"] >= state["began"]:
         return script.problem(state["problem"])
     return ""

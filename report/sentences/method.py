@@ -98,8 +98,11 @@ def _load(summary: Summary) -> str:
     if summary.grid.is_open:
         return _open_load(summary.grid)
     connections = "one keep-alive connection per user" if load.keep_alive else "a new connection for every request"
+    thinks = "users of an own Locust script, whose sleeps are the think times"
+    if not summary.grid.has_script:
+        thinks = f"think time {load.think_time:g} s ± 50 %"
     return (
-        f"closed loop: think time {load.think_time:g} s ± 50 %, ramp-up {load.ramp_up:g} s, "
+        f"closed loop: {thinks}, ramp-up {load.ramp_up:g} s, "
         f"trial {load.duration:g} s, timeout {load.timeout:g} s; steady window from {load.window_from_s:g} s "
         f"to {load.duration:g} s; {connections}"
     )

@@ -246,7 +246,7 @@ class Buyer(FastHttpUser):
     assert accounts[0]["True"] == accounts[1]["True"] > 0  # each load imports the script again
 
 
-REFUSED = {
+REJECTED = {
     "spawns": (
         "    def t(self):\n        gevent.joinall([gevent.spawn(self.client.get, '/x')])\n",
         ":7: a request in a",
@@ -260,13 +260,16 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", REJECTED)
 def test_a_script_that_cannot_be_measured_is_named_with_its_line(
     name: str, locust: LocustLoadGenerator, server: Recording, tmp_path: Path
 ) -> None:
-    body, problem = REFUSED[name]
-    head = "import gevent\nfrom locust import HttpUser, task, constant\nclass A(HttpUser):\n    wait_time = constant(0.2)\n"
-    result = run(locust, spec(server, tmp_path, f"{head}    @task\n{body}", f"refused-{name}"))
+    body, problem = REJECTED[name]
+    head = (
+        "import gevent\nfrom locust import HttpUser, task, constant\n"
+        "class A(HttpUser):\n    wait_time = constant(0.2)\n"
+    )
+    result = run(locust, spec(server, tmp_path, f"{head}    @task\n{body}", f"rejected-{name}"))
     assert result.script_problem.startswith("tests/load.py")
     assert problem in result.script_problem
 
@@ -276,7 +279,8 @@ WRONG = {
     "helper": ("import broken\n", "tests/broken.py:2: ZeroDivisionError"),
     "no class": ("from locust import HttpUser\n", "tests/load.py: no user class"),
     "shape": (
-        "from locust import HttpUser, LoadTestShape\nclass A(HttpUser): pass\nclass Waves(LoadTestShape):\n    def tick(self): pass\n",
+        "from locust import HttpUser, LoadTestShape\nclass A(HttpUser): pass\n"
+        "class Waves(LoadTestShape):\n    def tick(self): pass\n",
         "tests/load.py:3: Waves: a LoadTestShape",
     ),
     "start": (

@@ -93,6 +93,7 @@ ALLOWED: list[tuple[str, str, str]] = [
     ("harness/records/key_descriptions.py", "`refused`", "a kind of failure, by the network's own term"),
     ("harness/records/failure_kind.py", 'CONNECTION_REFUSED = "refused"', "the same kind of failure"),
     ("roles/locust/files/image/sending.py", 'return "refused" if', "the same kind of failure"),
+    ("roles/locust/files/image/script_failures.py", 'return "refused"', "the same kind of failure"),
     ("roles/rehearsal_machine/tasks/service.yml", "'degraded'", "a state of systemd"),
 ]
 MOST_ALLOWED = 15

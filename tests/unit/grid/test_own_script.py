@@ -25,7 +25,7 @@ def read(folder: Path, traffic: dict[str, Any], **more: Any) -> Grid:
     data = {"name": "own", "factors": {"servers": [1], "vusers": [5]}, "load": {"ramp_up": "1s", "duration": "10s"}}
     file = folder / "grid.yaml"
     file.write_text(yaml.safe_dump({**data, "traffic": traffic, **more}, sort_keys=False))
-    return load_grid(file, frozenset(), None, DataReader(folder))[0]
+    return load_grid(file, frozenset(), None, DataReader(folder=folder))[0]
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class Master:
         self.expected = expected
         self.target = target
         self.trial: Trial | None = None
-        self.script = ScriptMaster(runner, self.on_refused)
+        self.script = ScriptMaster(runner, self.on_rejected)
         self.data = MasterData(lambda message, worker: runner.send_message("study_data", message, worker))
         runner.register_message("study_report", self.on_report)
         runner.register_message("study_data_received", self.data.on_received)
@@ -54,13 +54,13 @@ class Master:
     def on_report(self, msg: Any, **_: Any) -> None:
         if self.trial is not None and msg.node_id in self.trial.workers:
             self.trial.add(msg.node_id, msg.data)
-            if self.trial.script["refused"]:
+            if self.trial.script["rejected"]:
                 self.end()
 
-    def on_refused(self, problem: dict[str, Any]) -> None:
+    def on_rejected(self, problem: dict[str, Any]) -> None:
         """End a load whose script does something that cannot be measured."""
         if self.trial is not None:
-            self.trial.refused = self.trial.refused or problem
+            self.trial.rejected = self.trial.rejected or problem
             self.end()
 
     def ready(self) -> dict[str, Any]:
@@ -88,7 +88,8 @@ class Master:
             return {"exchanges": send_each(*self.read(message))}
         self.start_script({**message, "rehearsal": True})
         trial = self.trial
-        while trial is not None and not (trial.over and self.ready()["idle"]):
+        deadline = time.monotonic() + message["longest_s"]
+        while trial is not None and not (trial.over and self.ready()["ready"]) and time.monotonic() < deadline:
             gevent.sleep(0.02)
         state = trial.script if trial is not None else {}
         return {"exchanges": state.pop("exchanges", []), "script": state}

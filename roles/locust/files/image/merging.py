@@ -37,7 +37,7 @@ def script_state(states: list[dict[str, Any]]) -> dict[str, Any]:
         "began": sum(state["began"] for state in states),
         "failed_starts": sum(state["failed_starts"] for state in states),
         "problem": first("problem"),
-        "refused": first("refused"),
+        "rejected": first("rejected"),
         "streams": bool(first("streams")),
         "exchanges": [each for state in states for each in state["exchanges"]],
     }
@@ -80,7 +80,7 @@ class Trial:
         self._logins: dict[str, dict[str, Any]] = {}
         self._statuses: dict[str, dict[str, int]] = {}
         self.script = script_state([])
-        self.refused: dict[str, Any] | None = None  # on the master
+        self.rejected: dict[str, Any] | None = None  # on the master
         self._scripts: dict[str, dict[str, Any]] = {}
 
     @property
@@ -174,4 +174,4 @@ class Trial:
         statuses: Counter[str] = Counter()
         for counts in self._statuses.values():
             statuses.update(counts)
-        return {"statuses": statuses, "script": {**self.script, "refused": self.script["refused"] or self.refused}}
+        return {"statuses": statuses, "script": {**self.script, "rejected": self.script["rejected"] or self.rejected}}

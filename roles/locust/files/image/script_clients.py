@@ -36,15 +36,15 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
-def _prepare(call: Call, url: str, headers: Any, refusal: type[Exception]) -> None:
+def _prepare(call: Call, url: str, headers: Any, rejection: type[Exception]) -> None:
     """Check and mark a request right before it is sent; each followed redirect as well.
 
-    Raises `refusal` for a URL of another host.
+    Raises `rejection` for a URL of another host.
     """
     load = script_users.current
     allowed = load.spec.url if load is not None else target
     if not url.startswith(f"{allowed}/") and _origin(url) != _origin(allowed):
-        raise refusal(f"not the balancer: {url}. Allowed: URLs below {allowed}")
+        raise rejection(f"not the balancer: {url}. Allowed: URLs below {allowed}")
     headers[TRIAL] = call.trial
     if load is not None and not load.spec.keep_alive:
         headers[CONNECTION] = "close"
@@ -98,7 +98,7 @@ def _presence(user: Any) -> Presence | None:
     owner = getattr(user, "study_presence", None)
     if (owner is not None and owner.greenlet is not None) or load.began:
         place = place_of(sys._getframe(2), getattr(greenlet, "spawning_stack", None))
-        load.refuse("a request in a greenlet of its own (gevent.spawn or a pool)", place)
+        load.reject("a request in a greenlet of its own (gevent.spawn or a pool)", place)
         raise GreenletExit
     return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -27,26 +28,27 @@ NOT_OF_A_SCRIPT = ("start", "stop", "quit", "start_shape")  # calls of Locust's 
 
 
 class Importer:
-    """The script of one process. `on_refused` is called with a problem if the script calls the runner."""
+    """The script of one process. `on_rejected` is called with a problem if the script calls the runner."""
 
-    def __init__(self, environment: Environment, own_users: list[Any], on_refused: Any) -> None:
+    def __init__(self, environment: Environment, own_users: list[Any], on_rejected: Any) -> None:
         self._environment = environment
         self._own_users = own_users
-        self._on_refused = on_refused
+        self._on_rejected = on_rejected
         self._restore: list[Any] = []
         self._handlers: dict[EventHook, int] = {}  # event → number of listeners before the import
         self._is_guarded = False
 
-    def load(self, script: Script, env: dict[str, str], seed: str, worker: int) -> None:
-        """Import a script; raises ScriptFailed with its problem."""
+    def load(self, script: Script, env: dict[str, str], message: dict[str, Any], worker: int) -> None:
+        """Import the script of a load; raises ScriptFailed with its problem."""
         self.unload()
         if not self._is_guarded:
             self._guard()
         script_places.folder = script.folder
         script_users.install()
         script_clients.use(for_script=True)
-        self._remember(env)
-        script_users.reset_draws(seed, worker)
+        self._remember()
+        script_users.reset_draws(message["seed"], worker)
+        self._environment.host = script_clients.target = message["url"]
         os.environ.update(env)
         os.chdir(script.folder)
         spawned: list[Any] = []
@@ -79,12 +81,12 @@ class Importer:
         script_clients.use(for_script=False)
         script_users.current = None
 
-    def _remember(self, env: dict[str, str]) -> None:
+    def _remember(self) -> None:
         """Note everything that an import changes."""
         events, runner = self._environment.events, self._environment.runner
         hooks = {hook: list(hook._handlers) for hook in vars(events).values() if isinstance(hook, EventHook)}
         messages = dict(runner.custom_messages)
-        modules, paths, variables, place = set(sys.modules), list(sys.path), dict(os.environ), os.getcwd()
+        modules, paths, variables, place = set(sys.modules), list(sys.path), dict(os.environ), Path.cwd()
         options = dict(vars(self._environment.parsed_options))
 
         def restore() -> None:
@@ -109,7 +111,7 @@ class Importer:
         self._handlers = {hook: len(handlers) for hook, handlers in hooks.items()}
 
     def _import(self, script: Script) -> list[Any]:
-        classes, shapes = load_locustfile(os.path.join(script.folder, script.file))
+        classes, shapes = load_locustfile(str(Path(script.folder) / script.file))
         if shapes:
             line = inspect.getsourcelines(type(shapes[0]))[1]
             what = f"{type(shapes[0]).__name__}: a LoadTestShape. The study sets the number of users. Fix: remove it"
@@ -167,7 +169,7 @@ class Importer:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             place = place_of(sys._getframe(1) if _has_caller() else None, _spawning_stack())
             if place["file"]:
-                self._on_refused(f"runner.{name}(): the study starts and ends loads", place)
+                self._on_rejected(f"runner.{name}(): the study starts and ends loads", place)
                 raise GreenletExit
             return call(*args, **kwargs)
 

@@ -24,10 +24,10 @@ class UnknownEnvironment(ValueError):
 class ScriptMaster:
     """The script of the master, and its environment variables, which are on no command line and in no file."""
 
-    def __init__(self, runner: MasterRunner, on_refused: Any) -> None:
+    def __init__(self, runner: MasterRunner, on_rejected: Any) -> None:
         self._runner = runner
-        self._importer = Importer(runner.environment, [StudyUser], self._refused)
-        self._on_refused = on_refused
+        self._importer = Importer(runner.environment, [StudyUser], self._rejected)
+        self._on_rejected = on_rejected
         self._env: dict[str, str] = {}
         self._number = 0
         self._waiting: set[str] = set()
@@ -50,10 +50,9 @@ class ScriptMaster:
             raise UnknownEnvironment("the environment variables of the script are not known")
         self._is_importing = True
         try:
-            self._importer.load(script, self._env, message["seed"], -1)
+            self._importer.load(script, self._env, message, -1)
         finally:
             self._is_importing = False
-        self._runner.environment.host = message["url"]
         self._on_workers(message, workers)
 
     def rehearse(self) -> int:
@@ -83,10 +82,10 @@ class ScriptMaster:
         if not self._waiting:
             self._all_done.set()
 
-    def _refused(self, what: str, place: dict[str, Any]) -> None:
+    def _rejected(self, what: str, place: dict[str, Any]) -> None:
         if self._is_importing:
             raise ScriptFailed(what, **place)
-        self._on_refused({**place, "error": what})
+        self._on_rejected({**place, "error": what})
 
 
 def digest_of(env: dict[str, str]) -> str:

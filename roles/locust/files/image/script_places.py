@@ -20,7 +20,7 @@ class ScriptFailed(Exception):
 
 def _own(filename: str) -> str:
     """The path of a file relative to the script's folder; empty for another file."""
-    if not os.path.isabs(filename):  # <frozen runpy>, or a file of gevent: not relative to this process's folder
+    if not filename.startswith("/"):  # <frozen runpy>, or a file of gevent: not relative to this process's folder
         return ""
     path = os.path.realpath(filename)
     return os.path.relpath(path, folder) if path.startswith(os.path.realpath(folder) + os.sep) else ""

@@ -1,7 +1,7 @@
 """Users of an own script under the study's recorder: Locust's users, tasks and waits with counts and times.
 
 Each user is in a request or thinks: it thinks while it sleeps, in `wait_time` or in a task, until the end of the sleep
-that was asked for. The rest is neither, and rule E5 sees it: late wake-ups, computation, locks, other clients.
+that it chose. The rest is neither, and rule E5 sees it: late wake-ups, computation, locks, other clients.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Load:
         self.began = 0  # of these
         self.failed_starts = 0  # of these, users whose on_start raised
         self.problems: list[dict[str, Any]] = []
-        self.refused: dict[str, Any] | None = None
+        self.rejected: dict[str, Any] | None = None
         self.exchanges: list[Call] = []
         self.streams = False  # whether the script streams a response
 
@@ -83,10 +83,10 @@ class Load:
         gevent.killall(leaving, block=False)
         self.settle()
 
-    def refuse(self, what: str, place: dict[str, Any]) -> None:
+    def reject(self, what: str, place: dict[str, Any]) -> None:
         """End the load: the script does something that cannot be measured."""
-        if self.refused is None:
-            self.refused = {**place, "error": what}
+        if self.rejected is None:
+            self.rejected = {**place, "error": what}
         self.end_s = min(self.end_s, self.now())
         self.end.set()
 
@@ -95,7 +95,7 @@ class Load:
             "began": self.began,
             "failed_starts": self.failed_starts,
             "problem": self.problems[0] if self.problems else None,
-            "refused": self.refused,
+            "rejected": self.rejected,
             "streams": self.streams,
             "exchanges": [_exchange(call) for call in self.exchanges],
         }
@@ -240,10 +240,30 @@ def sleep(seconds: float = 0, ref: bool = True) -> None:
 
 
 _RANDOM = (
-    "betavariate choice choices expovariate gammavariate gauss getrandbits getstate lognormvariate normalvariate"
-    " paretovariate randbytes randint random randrange sample seed setstate shuffle triangular uniform vonmisesvariate"
-    " weibullvariate"
-).split()
+    "betavariate",
+    "choice",
+    "choices",
+    "expovariate",
+    "gammavariate",
+    "gauss",
+    "getrandbits",
+    "getstate",
+    "lognormvariate",
+    "normalvariate",
+    "paretovariate",
+    "randbytes",
+    "randint",
+    "random",
+    "randrange",
+    "sample",
+    "seed",
+    "setstate",
+    "shuffle",
+    "triangular",
+    "uniform",
+    "vonmisesvariate",
+    "weibullvariate",
+)
 _nobody = random.Random(0)  # noqa: S311 - draws outside of users, no secret
 
 

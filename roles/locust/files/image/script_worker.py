@@ -12,13 +12,15 @@ from script_places import ScriptFailed, problem_of
 from script_spec import load_of, script_of
 from users import StudyUser
 
+REHEARSAL_S = 30.0  # at most; a task may never end
+
 
 class ScriptWorker:
     """The script of one worker."""
 
     def __init__(self, runner: WorkerRunner) -> None:
         self._runner = runner
-        self._importer = Importer(runner.environment, [StudyUser], self._refuse)
+        self._importer = Importer(runner.environment, [StudyUser], self._reject)
         self._start_users = runner.start_worker
         runner.start_worker = self._start  # type: ignore[method-assign] # to see failures of constructors
         runner.register_message("study_script", self._on_script)
@@ -29,7 +31,7 @@ class ScriptWorker:
             message = json.loads(msg.data["load"])
             script = script_of(message)
             assert script is not None  # noqa: S101 - the master sends this for scripts only
-            self._importer.load(script, msg.data["env"], message["seed"], self._runner.worker_index)
+            self._importer.load(script, msg.data["env"], message, self._runner.worker_index)
         except ScriptFailed as failure:
             problem = failure.problem
         self._runner.send_message("study_script_done", {"number": msg.data["number"], "problem": problem})
@@ -41,6 +43,8 @@ class ScriptWorker:
             for each in self._runner.environment.user_classes:
                 each.weight, each.fixed_count = 1, 0
         load = script_users.Load(load_of(message), t0, worker, workers, rehearsal=rehearsal)
+        if rehearsal:
+            load.end_s = min(load.end_s, REHEARSAL_S)
         script_users.current = load
         return load
 
@@ -55,12 +59,12 @@ class ScriptWorker:
             if (load := script_users.current) is None:
                 raise
             problem = failure.problem if isinstance(failure, ScriptFailed) else problem_of(failure)
-            load.refuse(problem["error"], {"file": problem["file"], "line": problem["line"]})
+            load.reject(problem["error"], {"file": problem["file"], "line": problem["line"]})
         load = script_users.current
         if load is not None and load.rehearsal and not load.constructed:
             load.end.set()  # this worker has no user of the rehearsal
 
-    def _refuse(self, what: str, place: dict[str, Any]) -> None:
+    def _reject(self, what: str, place: dict[str, Any]) -> None:
         if (load := script_users.current) is None:
             raise ScriptFailed(what, **place)
-        load.refuse(what, place)
+        load.reject(what, place)
