@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
+from harness.grid.ngrinder_script import OwnScript
 from harness.grid.request import Expect, HttpRequest, check_pattern, unset
 from harness.grid.types import Caching, Count, Duration, GridPart, several
 from harness.words import short
@@ -163,8 +164,8 @@ class Data(GridPart):
         return float(found[1]) if found else 0.0
 
 
-class Traffic(GridPart, Caching):
-    """What users send: `requests` of a mix, or the `steps` of a transaction."""
+class Traffic(OwnScript, Caching):
+    """What users send: `requests` of a mix, the `steps` of a transaction, or a `script` of yours."""
 
     data: Data | None = Field(default=None, description="rows for `${row.column}`, see below", exclude_if=unset)
     login: Login | None = Field(
@@ -179,9 +180,14 @@ class Traffic(GridPart, Caching):
 
     @model_validator(mode="after")
     def _is_one(self) -> Traffic:
-        if (self.requests is None) == (self.steps is None):
-            got = "both are set" if self.requests else "neither is set"
-            raise ValueError(f"{got}. Allowed: exactly one of requests and steps")
+        ways = [key for key in ("requests", "steps", "script") if getattr(self, key) is not None]
+        if len(ways) != 1:
+            got = f"{' and '.join(ways)} are set" if ways else "none of them is set"
+            raise ValueError(f"{got}. Allowed: exactly one of requests, steps and script")
+        if self.script is not None and (more := [key for key in ("data", "login") if getattr(self, key) is not None]):
+            raise ValueError(f"{more[0]} is set. Allowed: script with files only. Fix: do it in the script")
+        if self.files and self.script is None:
+            raise ValueError("files are set. Allowed: files only with script")
         names = [each.name for each in (self.requests or self.steps or ())]
         section = "requests" if self.requests else "steps"
         twice = [

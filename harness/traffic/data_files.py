@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.grid import traffic_checks
+from harness.grid import ngrinder_script, traffic_checks
 from harness.grid.dataset import Dataset, Source
 from harness.grid.schema import Grid
 from harness.grid.templates import ROW, Path_, names, with_values
@@ -51,9 +51,34 @@ class DataReader:
             for key, path in sent.request.files():
                 where = (*sent.at, *key)
                 self._at(where, lambda path=path: self._uploads(path, rows))  # type: ignore[misc]  # called at once
+        if grid.traffic is not None and grid.traffic.script is not None:
+            self._own_script(grid.traffic.script, grid.traffic.files)
         if self.problems or (data is None and not self._files):
             return None
         return Dataset(rows=tuple(rows or ()), files=self._files, sources=self._sources)
+
+    def _own_script(self, script: str, files: tuple[str, ...]) -> None:
+        """Read and check an nGrinder script, and its files."""
+
+        def read() -> None:
+            self._upload(script)
+            content = self._files[script]
+            if len(content) > ngrinder_script.LARGEST_SCRIPT:
+                allowed = f"Allowed: {ngrinder_script.LARGEST_SCRIPT:,} bytes"
+                raise _Unreadable(f"got {short(script)} of {len(content):,} bytes. {allowed}")
+            try:
+                text = content.decode()
+            except UnicodeDecodeError:
+                raise _Unreadable(f"{script} is not text in UTF-8") from None
+            if wrong := list(ngrinder_script.problems(script, text)):
+                raise _Unreadable(*wrong[:MOST_PROBLEMS])
+
+        self._at(("traffic", "script"), read)
+        for place, path in enumerate(files):
+            self._at(("traffic", "files", place), lambda path=path: self._upload(path))  # type: ignore[misc]
+        if (size := sum(len(self._files.get(path, b"")) for path in files)) > ngrinder_script.LARGEST_FILES:
+            allowed = f"Allowed: {ngrinder_script.LARGEST_FILES:,}, as agents get them again for each trial"
+            self.problems.append((("traffic", "files"), f"traffic.files: {size:,} bytes in all. {allowed}"))
 
     def _at(self, where: Path_, read: Callable[[], Any]) -> Any:
         """Call `read`; its problems become those of a place in the grid, with the result None."""

@@ -32,6 +32,8 @@ class SentTraffic:
     folder: bool = False  # whether the rows are the files of a folder
     sessions: int = 0
     tls_verify: bool = True
+    script: str = ""  # nGrinder script of yours instead of requests: its key in the dataset's files
+    script_files: tuple[str, ...] = ()  # keys of the files next to it
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -53,6 +55,8 @@ class SentTraffic:
             per=data.per if data else "transaction",
             dataset=grid.dataset,
             folder=data is not None and data.folder is not None,
+            script=(grid.traffic.script or "") if grid.traffic else "",
+            script_files=grid.traffic.files if grid.traffic else (),
             sessions=(login.sessions or SESSIONS) if login and grid.is_open else 0,
             secrets=grid.traffic_secrets,
         )
