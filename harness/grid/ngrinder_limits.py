@@ -22,7 +22,9 @@ def problems(grid: Grid) -> Iterator[tuple[Path_, str]]:
     own = grid.traffic.script if grid.traffic is not None else None
     if grid.load_generator != NGRINDER:
         if own is not None:
-            words = f"traffic.script: only valid with load_generator: {NGRINDER}. Fix: use requests, steps or locustfile"
+            words = (
+                f"traffic.script: only valid with load_generator: {NGRINDER}. Fix: use requests, steps or locustfile"
+            )
             yield ("traffic", "script"), words
         return
     for place, words in ngrinder_script.wrong_files(grid.traffic.files if grid.traffic is not None else ()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.grid import http, json_paths, templates
@@ -29,7 +29,7 @@ class Sent:
     request: HttpRequest
     extract: Mapping[str, Extraction]
     extracted: tuple[str, ...] = ()
-    expect: Expect = Expect()
+    expect: Expect = field(default_factory=Expect)
 
     @property
     def at(self) -> Path_:
@@ -75,9 +75,7 @@ def sent(grid: Grid) -> list[Sent]:
     section = "steps" if grid.has_steps else "requests"
     for place, each in enumerate(traffic.all):
         where = ("traffic", section, place)
-        found.append(
-            Sent(where=where, request=each.request, extract=each.extract, extracted=known, expect=each.expect)
-        )
+        found.append(Sent(where=where, request=each.request, extract=each.extract, extracted=known, expect=each.expect))
         if grid.has_steps:
             known = (*known, *each.extract)
     return found

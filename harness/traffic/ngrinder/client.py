@@ -22,8 +22,9 @@ from harness.traffic.load_generator import Exchange, LoadResult, LoadSpec
 from harness.traffic.ngrinder import csv
 from harness.traffic.ngrinder.agents import Agents
 from harness.traffic.ngrinder.api import Controller
-from harness.traffic.ngrinder.perftest import SCRIPT, TOGETHER_S, PerfTest, end_left_over
-from harness.traffic.ngrinder.script import render, split, validation_error
+from harness.traffic.ngrinder.perftest import TOGETHER_S, PerfTest, end_left_over
+from harness.traffic.ngrinder.script import render, resources, split
+from harness.traffic.ngrinder.storage import store
 
 # From the creation of a test to second 0, before which every user reports its start. If some users do not, the load is
 # started again with twice the time. Later loads use the time that the users needed, with a margin.
@@ -57,8 +58,8 @@ class NgrinderLoadGenerator:
             self._version = found[1] if found else ""
         return self._version
 
-    def send_each(self, load: LoadSpec) -> list[Exchange]:
-        """Send nothing: nGrinder validates each script with a request before its first load."""
+    def send_each(self, load: LoadSpec) -> list[Exchange]:  # noqa: ARG002 - part of the interface
+        """Send nothing: nGrinder's validation of the script sends each request once before its first load."""
         return []
 
     def start(self, load: LoadSpec) -> float:
@@ -69,7 +70,7 @@ class NgrinderLoadGenerator:
             end_left_over(self._controller)
         self._agents.exclude_others()
         if script != self._script:
-            self._save(script)
+            store(self._controller, script, resources(load))
             self._script = script
         started = 0
         while self._lead_s <= LONGEST_LEAD_S:
@@ -101,19 +102,6 @@ class NgrinderLoadGenerator:
             f"only {started} of {divided.users} users of nGrinder started in time. Fix: look at 'journalctl -u "
             "ngrinder-agent' on the agents' hosts, give them more CPU or memory, add hosts to load_generators, or use "
             "fewer vusers."
-        )
-
-    def _save(self, script: str) -> None:
-        """Store the script after a validation with one request; raises LoadGeneratorFailed if that fails."""
-        entry = {"path": SCRIPT, "content": script}
-        log = self._controller.call(
-            "POST", "/script/api/validate", json={"fileEntry": entry, "hostString": ""}, timeout=110.0
-        ).text
-        wrong = validation_error(log)
-        if wrong:
-            raise LoadGeneratorFailed(f"nGrinder's validation of the script failed: {wrong}")
-        self._controller.call(
-            "POST", "/script/api/save", json={"fileEntry": {**entry, "description": "created by the study"}}
         )
 
     def _started(self) -> PerfTest:

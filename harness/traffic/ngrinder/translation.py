@@ -177,8 +177,6 @@ def _joined(parts: Iterable[Part]) -> list[Part]:
     return found
 
 
-
-
 def _dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
