@@ -31,6 +31,7 @@ from harness.judge import latency_stats, window_stats
 from harness.records.series import Sample
 from harness.traffic.load_generator import LoadResult, LoadSpec
 from harness.traffic.locust import LocustLoadGenerator
+from harness.traffic.sent_traffic import SentTraffic
 
 IMAGE = Path(__file__).resolve().parent.parent / "roles" / "locust" / "files" / "image"
 RATE, SERVICE_S = 500, 0.02
@@ -147,7 +148,9 @@ def run(load_generator: LocustLoadGenerator, url: str, path: str = "/", **load: 
     """Run one load to its end."""
     _until_ready(load_generator)
     base = {"users": 0, "think_time_s": 0.0, "ramp_up_s": RAMP_UP_S, "duration_s": UNTIL_S, "timeout_s": 10.0}
-    spec = LoadSpec(trial="t", url=url, window_from_s=RAMP_UP_S + 1, request=Request(path=path), **{**base, **load})
+    spec = LoadSpec(
+        trial="t", url=url, window_from_s=RAMP_UP_S + 1, traffic=SentTraffic.of(Request(path=path)), **{**base, **load}
+    )
     load_generator.start(spec)
     samples: list[Sample] = []
     over = False

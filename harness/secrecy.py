@@ -24,6 +24,8 @@ _WORDS = frozenset(("key", "keys", "auth", "pwd", "pass", "sig", "dsn", "sas"))
 _COUNTS = frozenset(("max", "min", "num", "n", "count", "limit", "size", "total", "length", "budget", "tokens"))
 _USER_INFO = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)(?=@)")
 _FLAG = re.compile(r"(-{0,2}[\w.-]+)=(.+)", re.S)
+# A value that only names a secret, as in "Bearer ${token}", is none.
+_REFERENCE = re.compile(r"(?:(?:Bearer|Basic|Token) )?\$\{[\w. -]+\}", re.I)
 _SHORTEST = 4  # characters of a value that is searched in other texts
 _known: set[str] = set()
 
@@ -83,7 +85,8 @@ class Masks:
             return [self.tree(inner, name, secret) for inner in value] if secret else self._items(value, name)
         if isinstance(value, str):
             counts = value.isdigit() and bool(_words(name) & _COUNTS)
-            return self.of(value) if secret and not counts else self.text(value)
+            is_plain = counts or _REFERENCE.fullmatch(value)
+            return self.of(value) if secret and not is_plain else self.text(value)
         if secret and isinstance(value, int | float) and not isinstance(value, bool) and not _words(name) & _COUNTS:
             return self.of(str(value))
         return value
@@ -118,17 +121,54 @@ class Masks:
 
     def _parameter(self, part: str) -> str:
         name, mark, value = part.partition("=")
-        hidden = self.of(value) if is_secret_name(unquote_plus(name)) else self.text(value)
+        is_secret = is_secret_name(unquote_plus(name)) and not _REFERENCE.fullmatch(value)
+        hidden = self.of(value) if is_secret else self.text(value)
         return self.text(name) + mark + hidden
 
     def grid(self, data: dict[str, Any]) -> dict[str, Any]:
-        """A grid as plain data, with masks in its request and its variables."""
+        """A grid as plain data, with masks in its requests and its variables."""
         masked = {
             key: self.tree(value) if key in ("vars", "factors", "service") else value for key, value in data.items()
         }
         if isinstance(request := data.get("request"), dict):
             masked["request"] = {**self.tree(request), "path": self.path(str(request.get("path", "")))}
+        if isinstance(traffic := data.get("traffic"), dict):
+            masked["traffic"] = self._traffic(traffic)
         return masked
+
+    def _traffic(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Traffic as plain data, with masks in its requests. The names of extracted values are no secrets."""
+        found = {key: _each_text(value, self.text) for key, value in data.items()}
+        if isinstance(login := data.get("login"), dict):
+            found["login"] = self._sent(login)
+        for section in ("requests", "steps"):
+            if isinstance(several := data.get(section), list | tuple):
+                found[section] = [self._sent(each) if isinstance(each, dict) else each for each in several]
+        return found
+
+    def _sent(self, data: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {key: _each_text(value, self.text) for key, value in data.items()}
+        if isinstance(request := data.get("request"), dict):
+            found["request"] = {**self.tree(request), "path": self.path(str(request.get("path", "")))}
+            if isinstance(parts := request.get("multipart"), list | tuple):
+                found["request"]["multipart"] = [self._part(part) if isinstance(part, dict) else part for part in parts]
+        return found
+
+    def _part(self, part: dict[str, Any]) -> dict[str, Any]:
+        """A part of a multipart body, whose value is a secret if its name is one."""
+        found: dict[str, Any] = self.tree(part)
+        if "value" in part:
+            found["value"] = self.tree(part["value"], str(part.get("name", "")))
+        return found
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Plain data with every text changed."""
+    if isinstance(value, dict):
+        return {key: _each_text(inner, change) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_each_text(inner, change) for inner in value]
+    return change(value) if isinstance(value, str) else value
 
 
 class Hidden(Masks):

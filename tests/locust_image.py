@@ -20,6 +20,10 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-recorder, merging, arrivals, pacing, gate, load_spec = map(
-    _load, ("recorder", "merging", "arrivals", "pacing", "gate", "load_spec")
+# In the order in which they import each other.
+NAMES = (
+    *("tally", "digests", "recorder", "merging", "arrivals", "pacing", "gate", "load_spec"),
+    *("templates", "bodies", "choices", "extraction", "redirects", "compiled"),
 )
+tally, digests, recorder, merging, arrivals, pacing, gate, load_spec, *_more = map(_load, NAMES)
+templates, bodies, choices, extraction, redirects, compiled = _more

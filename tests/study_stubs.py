@@ -34,7 +34,6 @@ from harness.judge import latency_stats, window_stats
 from harness.observe.containers import Probes
 from harness.observe.watch import Watcher
 from harness.records import failure_kind
-from harness.records.failure_kind import FailureKind
 from harness.records.series import HostSample, MachineSample, Sample
 from harness.study import ceiling, identity
 from harness.study.config import StudyConfig, with_known_factor
@@ -42,7 +41,7 @@ from harness.study.dependencies import Dependencies
 from harness.study.events import Event
 from harness.study.fault_injection import FaultInjector
 from harness.study.runner import Study
-from harness.traffic.load_generator import LoadResult, LoadSpec
+from harness.traffic.load_generator import Exchange, LoadResult, LoadSpec
 from tests.builders import grid
 
 CAPACITY_PER_S = 280
@@ -412,11 +411,12 @@ class FakeLoadGenerator:
         self._answer()
         return self._over
 
-    def send_one(self, load: LoadSpec) -> FailureKind | None:
+    def send_each(self, load: LoadSpec) -> list[Exchange]:
         self._answer()
         self._site.journal.append("verify")
         assert load.trial.endswith(".verify")
-        return failure_kind.parse(self._site.wrong) if self._site.wrong else None
+        error = failure_kind.parse(self._site.wrong) if self._site.wrong else None
+        return [Exchange(name=each.name, error=error) for each in load.traffic.requests]
 
     def start(self, load: LoadSpec) -> float:
         self._answer()

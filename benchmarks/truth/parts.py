@@ -29,7 +29,11 @@ def part(role: str, name: str) -> ModuleType:
         raise ImportError(f"{where} is no module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # inside the image they import each other by these names
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(where.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(where.parent))
     return module
 
 
@@ -42,7 +46,6 @@ def recorder(
 
 def due_times(rate_per_s: float, ramp_up_s: float, until_s: float, seed: str) -> Iterator[float]:
     """The times at which a Locust worker's requests of a Poisson load are due, in seconds."""
-    recorder(0.0, until_s, 0.0)  # arrivals.py imports it
     times: Iterator[float] = part("locust", "arrivals").due_times(rate_per_s, ramp_up_s, until_s, "poisson", seed)
     return times
 

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from harness.grid.request import Request
+from harness.deploy.request_sizes import Sizes
+from harness.grid import templates, traffic_checks
 from harness.grid.schema import Grid
+from harness.grid.traffic_checks import Sent
 
 Where = tuple[str | int, ...]
 BODY, FIELDS, RESPONSE = (
@@ -30,14 +32,19 @@ def problems(grid: Grid, balancer: Mapping[str, Any]) -> list[tuple[Where, str]]
 
     `balancer` are the variables of the balancer's host.
     """
-    found: dict[tuple[Where, str], None] = dict.fromkeys(_host(grid.request))
+    every = traffic_checks.sent(grid)
+    sizes = Sizes(dataset=grid.dataset, secrets=grid.traffic_secrets)
+    # Computed once, as a grid may have many topologies and many rows.
+    measured = [(each, sizes.body(each.request), sizes.lines(each.request)) for each in every]
+    found: dict[tuple[Where, str], None] = dict.fromkeys(problem for each in every for problem in _host(each))
     for variables in {repr(each.variables): each.variables for each in grid.cells.topologies}.values():
 
         def value(name: str, mine: Mapping[str, Any] = variables) -> Any:
             return _in_force(name, mine, grid.vars, balancer)
 
-        found |= dict.fromkeys(_rejected(grid.request, value))
-        found |= dict.fromkeys(_dropped(grid.request, value))
+        for each, body, lines in measured:
+            found |= dict.fromkeys(_rejected(each, body, lines, value))
+            found |= dict.fromkeys(_dropped(each, value))
     return list(found)
 
 
@@ -70,59 +77,70 @@ def written_size(count: int) -> str:
     return f"{-(-count // _UNITS[unit])}{unit}"
 
 
-def _rejected(request: Request, value: Callable[[str], Any]) -> Iterator[tuple[Where, str]]:
-    body, most = len(request.body.encode()), size_of(value(BODY))
+def _rejected(
+    sent: Sent, body: int, lines: Mapping[str, int], value: Callable[[str], Any]
+) -> Iterator[tuple[Where, str]]:
+    most = size_of(value(BODY))
     if most and body > most:
+        at: Where = (*sent.at, sent.request.body_kind)
         yield (
-            ("request", "json"),
-            f"request.json: {body:,} bytes exceed {BODY} ({value(BODY)}), so nginx would respond with 413. "
+            at,
+            f"{_named(at)}: {body:,} bytes exceed {BODY} ({value(BODY)}), so nginx would respond with 413. "
             f"Fix: raise it under vars, as in {BODY}: {written_size(body)}",
         )
     number, _, each = str(value(FIELDS)).partition(" ")
     size, buffers = size_of(each), size_of(number)
     if not size or not buffers:
         return
-    lines = {"path": len(f"{request.method} {request.path} HTTP/1.1\r\n")}
-    lines |= {name: len(f"{name}: {text}\r\n".encode()) for name, text in request.all_headers.items()}
     longest = max(lines, key=lambda name: lines[name])
     needed = max(max(lines.values()), -(-(sum(lines.values()) + _CLIENT_FIELDS) // buffers))
-    where: Where = ("request", "path") if longest == "path" else ("request", "headers", longest)
+    where: Where = (*sent.at, "path") if longest == "path" else (*sent.at, "headers", longest)
     if needed > size:
         yield (
             where,
-            f"{'.'.join(map(str, where))}: {sum(lines.values()):,} bytes of header exceed {FIELDS} "
+            f"{_named(where)}: {sum(lines.values()):,} bytes of header exceed {FIELDS} "
             f"({value(FIELDS)}), so nginx would respond with {414 if longest == 'path' else 400}. "
             f"Fix: raise it under vars, as in {FIELDS}: {number} {written_size(needed)}",
         )
 
 
-def _host(request: Request) -> Iterator[tuple[Where, str]]:
+def _named(where: Where) -> str:
+    return ".".join(map(str, where))
+
+
+def _host(sent: Sent) -> Iterator[tuple[Where, str]]:
     """The Host header, which nginx's configuration contains for health checks."""
-    for name, text in request.headers.items():
-        if name.lower() == "host" and not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", text):
+    for name, text in sent.request.headers.items():
+        if name.lower() == "host" and not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", templates.sample(text)):
+            where = (*sent.at, "headers", name)
             yield (
-                ("request", "headers", name),
-                f"request.headers.{name}: not a host name (got {text!r}). "
+                where,
+                f"{_named(where)}: not a host name (got {text!r}). "
                 "Allowed: a host name with or without a port, as in shop.example:8080.",
             )
 
 
-def _dropped(request: Request, value: Callable[[str], Any]) -> Iterator[tuple[Where, str]]:
-    for name in request.headers:
-        where = ("request", "headers", name)
+def _dropped(sent: Sent, value: Callable[[str], Any]) -> Iterator[tuple[Where, str]]:
+    for name in sent.request.headers:
+        where = (*sent.at, "headers", name)
         if re.search(r"[^A-Za-z0-9_-]", name):
             if _is_on(value(_INVALID)):
-                yield where, f"request.headers.{name}: nginx would drop this header. Fix: vars: {{{_INVALID}: false}}"
+                yield where, f"{_named(where)}: nginx would drop this header. Fix: vars: {{{_INVALID}: false}}"
         elif "_" in name and not _is_on(value(_UNDERSCORES)) and _is_on(value(_INVALID)):
             yield (
                 where,
-                f"request.headers.{name}: nginx would drop this header, because its name has an underscore. "
+                f"{_named(where)}: nginx would drop this header, because its name has an underscore. "
                 f"Fix: vars: {{{_UNDERSCORES}: true}}, or a hyphen",
             )
 
 
 def _is_on(value: object) -> bool:
     return str(value).lower() in ("true", "yes", "on", "1")
+
+
+def _is_own_page(text: str) -> bool:
+    """Whether nginx generated a page, of which the beginning is enough."""
+    return "<center>nginx" in text or bool(re.match(r"<html>\s*<head><title>\d{3} [\w -]+</title></head>", text))
 
 
 def of_response(status: int, server: str, text: str, logged: str) -> str:
@@ -135,9 +153,9 @@ def of_response(status: int, server: str, text: str, logged: str) -> str:
         return f"nginx rejected the request: its body exceeds {BODY}. Fix: raise it under vars"
     if not server and (status in (414, 431) or (status == 400 and "Too Large" in text)):
         return f"nginx rejected the request: its header exceeds {FIELDS}. Fix: raise it under vars"
-    if not server and status == 400 and "<center>nginx" in text:
+    if not server and status == 400 and _is_own_page(text):
         return "nginx rejected the request: it cannot parse it. Fix: check request.headers and request.path"
-    if status not in (502, 503, 504) or "<center>nginx" not in text:
+    if status not in (502, 503, 504) or not _is_own_page(text):
         return ""
     if "upstream sent too big header" in logged:
         return (

@@ -39,6 +39,7 @@ class Checker:
     grid: Grid
     role_variables: frozenset[str]
     values: AcceptedValues | None = None
+    replaced: frozenset[str] = frozenset()  # invalid parts of the traffic, of which nothing is known
 
     def all(self) -> Iterator[Problem]:
         """Yield all problems, in no order."""
@@ -106,7 +107,8 @@ class Checker:
         if words := http.wrong_path(self.grid.service.health):
             yield ("service", "health"), f"service.health: {words}"
         dataset = self.grid.dataset
-        yield from TrafficChecker(self.grid, dataset.columns if dataset and dataset.rows else None).all()
+        columns = dataset.columns if dataset and dataset.rows else None
+        yield from TrafficChecker(self.grid, columns, self.replaced).all()
 
     def sizes(self) -> Iterator[Problem]:
         """Check the number of cells and trials."""

@@ -25,6 +25,8 @@ def wrong(text: str) -> str:
     import jsonpath  # takes long to import, and few grids need it
 
     allowed = "Allowed: a JSONPath of one value, as in $.access_token or $.items[0].id"
+    if not text.startswith("$"):
+        return f"got {short(text)}: not a JSONPath: it does not begin with $. {allowed}"
     try:
         path = jsonpath.JSONPathEnvironment(strict=True).compile(text)
     except (jsonpath.JSONPathError, RecursionError) as error:

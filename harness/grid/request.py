@@ -39,6 +39,13 @@ def pairs(values: Mapping[str, Scalar | tuple[Scalar, ...]] | None) -> list[tupl
     return [(name, written(each)) for name, value in several_ for each in value]
 
 
+def at_least_one(value: object) -> object:
+    """Return a list; raises ValueError for an empty one. pydantic's own check also counts only valid items."""
+    if isinstance(value, list) and not value:
+        raise ValueError("got []. Allowed: at least one")
+    return value
+
+
 def content_type(path: str) -> str:
     """Return the content type of a file by its name; that of bytes for an unknown one."""
     return _KINDS.guess_type(path)[0] or BYTES
@@ -88,7 +95,7 @@ class HttpRequest(GridPart):
     form: Values | None = Field(
         default=None, description="body, sent as a form: field → value, or values", exclude_if=unset
     )
-    multipart: Annotated[tuple[FormPart, ...], Field(min_length=1)] | None = Field(
+    multipart: Annotated[tuple[FormPart, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="body of several parts, see below", exclude_if=unset
     )
     file: Annotated[Upload, BeforeValidator(_upload)] | None = Field(

@@ -293,6 +293,13 @@ class Grid(GridPart, Caching):
         return self.traffic is not None and self.traffic.steps is not None
 
     @property
+    def think_per_request_s(self) -> float:
+        """Mean think time after a request; of steps with their pauses, so that N = X (R + Z) holds for requests."""
+        if not self.has_steps:
+            return self.load.think_time
+        return (self.load.think_time + sum(each.pause_s for each in self.requests)) / len(self.requests)
+
+    @property
     def expected_statuses(self) -> tuple[int, ...]:
         """The status codes of a success of any request, each once."""
         return tuple(dict.fromkeys(status for each in self.requests for status in each.expect.status))

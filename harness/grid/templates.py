@@ -18,7 +18,7 @@ Path_ = tuple[str | int, ...]
 
 def names(text: str) -> list[str]:
     """Return the names of a text's templates in order, as in ["row.image", "user"]; "" for an empty one."""
-    return [found[1].strip() for found in _PART.finditer(text) if found[1] is not None]
+    return [found[1] for found in _PART.finditer(text) if found[1] is not None]
 
 
 def unclosed(text: str) -> bool:
@@ -66,15 +66,19 @@ def escaped(text: str) -> str:
     return text.replace("${", "$${")
 
 
-def with_secrets(text: str, secrets: Mapping[str, str]) -> str:
-    """Return a template with the values of its secrets in place of their names."""
-    values = {f"{SECRET}{name}": escaped(value) for name, value in secrets.items()}
-    return _PART.sub(lambda found: values.get((found[1] or "").strip(), found[0]), text)
+def partly_filled(text: str, values: Mapping[str, str]) -> str:
+    """Return a template with the values of some of its names."""
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        return escaped(values[name]) if name in values else found[0]
+
+    return _PART.sub(value, text)
 
 
 def with_values(text: str, values: Mapping[str, str]) -> str:
     """Return the text of a template whose names all have values; raises KeyError for another name."""
-    return _PART.sub(lambda found: "${" if found[1] is None else values[found[1].strip()], text)
+    return _PART.sub(lambda found: "${" if found[1] is None else values[found[1]], text)
 
 
 def sample(text: str, value: str = "x") -> str:

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
+from harness.grid import templates
 from harness.grid.ngrinder_script import OwnScript
-from harness.grid.request import Expect, HttpRequest, check_pattern, unset
+from harness.grid.request import Expect, HttpRequest, at_least_one, check_pattern, unset
 from harness.grid.types import Caching, Count, Duration, GridPart, several
 from harness.words import short
 
@@ -104,6 +105,19 @@ class TrafficRequest(_Sent):
     _pause_s: float = PrivateAttr(0.0)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is sent with the same bytes every time, no redirect is followed, and no value is read."""
+        request = self.request
+        has_files = request.file is not None or request.multipart is not None
+        return not (has_files or request.follow_redirects or self.extract or templates.has_any(request.model_dump()))
+
+    def without_expectations(self) -> TrafficRequest:
+        """Return the request such that every response with status 200 is a success; without a pause."""
+        found = self.model_copy(update={"expect": Expect(), "extract": {}})
+        found._pause_s = 0.0
+        return found
+
+    @property
     def pause_s(self) -> float:
         """Mean pause after the request: that of a step, and 0 in a mix."""
         return self._pause_s
@@ -171,10 +185,10 @@ class Traffic(OwnScript, Caching):
     login: Login | None = Field(
         default=None, description="login of each user before its first request, see below", exclude_if=unset
     )
-    requests: Annotated[tuple[TrafficRequest, ...], Field(min_length=1)] | None = Field(
+    requests: Annotated[tuple[TrafficRequest, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="mix: each transaction is one of these requests, by weight", exclude_if=unset
     )
-    steps: Annotated[tuple[Step, ...], Field(min_length=1)] | None = Field(
+    steps: Annotated[tuple[Step, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="transaction: these requests in order; with `vusers` only", exclude_if=unset
     )
 

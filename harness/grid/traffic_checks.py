@@ -94,10 +94,15 @@ def secrets(grid: Grid) -> dict[str, Path_]:
 
 @dataclass(frozen=True)
 class TrafficChecker:
-    """Checks of a grid's traffic; `columns` are those of its rows, None if they are not known."""
+    """Checks of a grid's traffic.
+
+    `columns` are those of its rows, None if they are not known. `replaced` are the parts of the traffic that are invalid
+    and were replaced, of which nothing is known: data, login.
+    """
 
     grid: Grid
     columns: tuple[str, ...] | None = None
+    replaced: frozenset[str] = frozenset()
 
     def all(self) -> Iterator[Problem]:
         """Yield all problems, in no order."""
@@ -140,7 +145,10 @@ class TrafficChecker:
         for place, part in enumerate(request.multipart or ()):
             where = (*at, "multipart", place)
             if (part.value is None) == (part.file is None):
-                yield where, f"{_named(where)}: Allowed: exactly one of value and file"
+                yield (
+                    where,
+                    f"{_named(where)}: {part.name} has {'both' if part.file else 'neither'}. Allowed: a value or a file",
+                )
             elif part.file is None and (part.filename is not None or part.type is not None):
                 yield where, f"{_named(where)}: filename and type are only valid with file. Fix: remove them"
 
@@ -170,11 +178,15 @@ class TrafficChecker:
             return ""
         if owner := next((other for other in every if name in other.extract), None):
             return f"{shown}: {self._too_late(owner, each)}"
-        own = [*BUILT_IN, *each.extracted, *(f"{ROW}{column}" for column in self.columns or ())]
-        allowed = "Allowed: row.COLUMN, secret.NAME, user, uuid, trial and extracted names"
-        return f"{shown}: unknown name{nearest(name, own)}. {allowed}. Fix: write '$${{' for the text '${{'"
+        if LOGIN in self.replaced:
+            return ""
+        own = [*each.extracted, *(f"{ROW}{column}" for column in self.columns or ()), *BUILT_IN]
+        found = f"{shown}: unknown name{nearest(name, [*own, 'secret.NAME'])}"
+        return found if "Fix:" in found else f"{found}. Fix: use one of them, or write '$${{' for the text '${{'"
 
     def _wrong_column(self, column: str, shown: str) -> str:
+        if "data" in self.replaced:
+            return ""
         if self.grid.traffic is None or self.grid.traffic.data is None:
             return f"{shown}: there are no rows. Fix: set traffic.data, as in {{file: data/rows.jsonl}}"
         if self.columns is None or column in self.columns:

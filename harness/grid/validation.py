@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import types
 import typing
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,6 +117,9 @@ def _in_words(where: Path_, item: Any) -> str:
     kind, got = item["type"], short(item.get("input"))
     if kind == "extra_forbidden":
         section = short(".".join(map(str, where[:-1])), bare=True) or "grid"
+        if where[0] == "traffic" and str(where[-1]).startswith("expect_"):
+            key = str(where[-1]).removeprefix("expect_")
+            return f"{section}: unknown key {short(where[-1])}. Fix: write expect: {{{key}: …}} next to request"
         return f"{section}: unknown key {short(where[-1])}" + nearest(str(item["loc"][-1]), _fields_at(where[:-1]))
     if kind == "missing":
         return f"{name}: missing. Fix: add it; grid.yaml has an example"
@@ -137,12 +139,19 @@ def _fields_at(path: Path_) -> list[str]:
     """Return the allowed keys at `path`."""
     model: type[BaseModel] = Grid
     for part in path:
-        field_ = model.model_fields.get(str(part))
-        inner = field_.annotation if field_ else None
-        options: tuple[Any, ...] = typing.get_args(inner) if isinstance(inner, types.UnionType) else (inner,)
-        is_model: Callable[[Any], bool] = lambda t: isinstance(t, type) and issubclass(t, BaseModel)  # noqa: E731 - one use, named for reading
-        found = next(filter(is_model, options), None)
+        if isinstance(part, int):  # of a list, whose items have one type
+            continue
+        fields = {field_.alias or name: field_ for name, field_ in model.model_fields.items()}
+        found = next(_models(fields[str(part)].annotation), None) if str(part) in fields else None
         if found is None:
             return []
         model = found
     return [field_.alias or name for name, field_ in model.model_fields.items()]
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the parts of a grid in a type such as `tuple[Step, ...] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in typing.get_args(annotation):
+        yield from _models(inner)

@@ -125,7 +125,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         machine_of, machines = dict.fromkeys(machine_of, below), [row for row in machines if row.machine == below]
     return Observation(
         users=context.users,
-        think_time_s=grid.load.think_time,
+        think_time_s=grid.think_per_request_s,
         window_from_s=grid.load.window_from_s,
         window_to_s=window_end_s(grid.load.duration, len(data.samples), context.stopped_s),
         samples=data.samples,

@@ -126,7 +126,7 @@ def drain_s(grid: Grid, cell: Cell, capacity_per_s: float | None) -> float:
     if grid.is_open:
         over = grid.scaled_per_s(cell.rate) / (cell.servers * capacity_per_s) - 1
         return min(max(over, 0.0) * grid.load.duration, grid.load.timeout)
-    response_s = cell.vusers / (cell.servers * capacity_per_s) - grid.load.think_time
+    response_s = cell.vusers / (cell.servers * capacity_per_s) - grid.think_per_request_s
     return min(max(response_s, 0.0), grid.load.timeout)
 
 

@@ -274,6 +274,10 @@ STUDY: dict[str, Key] = {
     "configuration.hosts.<host>.…": Key(
         "participating hosts, with group and role variables in force, secrets masked", "as in the role"
     ),
+    "configuration.files.<file>.size": Key(
+        "files with rows, and files that requests send, by paths relative to the grid; only if there are any", "bytes"
+    ),
+    "configuration.files.<file>.sha256": Key("digest of its content; another one makes another study", "SHA-256"),
     "plan[]": Key("every planned trial in its order, as `<cell>/r<k>`"),
     "digests.<trial>": Key("digest over names and contents of a trial's files; `check` compares it", "SHA-256"),
     "environment.machine.cpu": Key("processor of the controlling machine"),

@@ -17,12 +17,21 @@ from harness.records.part import Maybe, Part
 from harness.records.trial import FORMAT
 
 
+class SentFile(Part):
+    """Size in bytes and SHA-256 of a file that the traffic reads or sends; its bytes are not recorded."""
+
+    size: int
+    sha256: str
+
+
 class Configuration(Part):
     """The identity of a study: its grid file, and the variables of the participating hosts."""
 
     format: int = FORMAT
     grid: dict[str, Any]  # as in a grid file, with units; `nominal_grid` parses it
     hosts: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    # Files that the traffic sends, by their paths relative to the grid file. Left out without any, as in old studies.
+    files: dict[str, SentFile] = Field(default_factory=dict, exclude_if=lambda files: not files)
 
 
 class TimeScaling(Part):

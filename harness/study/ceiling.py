@@ -25,6 +25,7 @@ WINDOW_FROM_S = 3.0
 WINDOW_TO_S = 8.0
 FOLDER = "/var/lib/balancer"
 MAX_ATTEMPTS = 3
+OTHER_BODY = 1000
 TRIAL = "ceiling"  # requests with this trial header get a stored response from the balancer
 
 
@@ -45,8 +46,10 @@ def measure(context: TrialContext, sufficient_per_s: float) -> Ceiling:
 
 
 def _attempt(context: TrialContext) -> Ceiling:
+    spec = load_spec(context, USERS, TRIAL)
     spec = replace(
-        load_spec(context, USERS, TRIAL),
+        spec,
+        traffic=spec.traffic.for_stored_response(),
         think_time_s=0.0,
         ramp_up_s=RAMP_UP_S,
         duration_s=WINDOW_TO_S,
@@ -66,13 +69,20 @@ def _attempt(context: TrialContext) -> Ceiling:
 
 
 def _store_response(context: TrialContext) -> None:
-    """Copy the body of one server response to the balancer."""
-    request = context.grid.request
+    """Copy the body of one server response to the balancer.
+
+    That is the response to the request that is most frequent among those without templates. If all have templates, the
+    body is of `OTHER_BODY` bytes.
+    """
+    plain = [each for each in context.grid.requests if each.is_plain]
+    body = b"x" * OTHER_BODY
     try:
-        with context.connections.http(context.inventory.balancer, Url.SERVICE, timeout=10.0) as client:
-            body = client.request(
-                request.method, request.path, content=request.body or None, headers=request.all_headers
-            ).content
+        if plain:
+            request = max(plain, key=lambda each: each.weight).request
+            with context.connections.http(context.inventory.balancer, Url.SERVICE, timeout=10.0) as client:
+                body = client.request(
+                    request.method, request.target, content=request.body or None, headers=request.all_headers
+                ).content
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
             entry = tarfile.TarInfo("null-answer")

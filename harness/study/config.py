@@ -26,7 +26,7 @@ from harness.plan.terms import Terms
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Decision
 from harness.records.trial import Outcome
-from harness.study import budget, identity, request_delivery
+from harness.study import budget, identity, request_delivery, traffic_secrets
 from harness.study.identity import ConfigurationDifference
 from harness.traffic import registry
 from harness.traffic.data_files import DataReader
@@ -73,8 +73,8 @@ class StudyConfig:
 
     @property
     def nominal_think_s(self) -> float:
-        """Mean think time as the grid file gives it."""
-        return self.grid.load.think_time / (self.time_factor or 1.0)
+        """Mean think time after a request as the grid file gives it."""
+        return self.grid.think_per_request_s / (self.time_factor or 1.0)
 
     def plan(self) -> tuple[list[PlannedTrial], Decision | None]:
         """Return every trial that follows from the recorded ones, in order, and the last stopping decision."""
@@ -117,7 +117,7 @@ class StudyConfig:
         """Largest request rate of a cell's load in scaled time; infinite for users without think time."""
         if self.grid.is_open:
             return self.grid.scaled_per_s(cell.rate)
-        think_s = self.grid.load.think_time
+        think_s = self.grid.think_per_request_s
         return cell.vusers / think_s if think_s else math.inf
 
     def duration_s(self, trials: list[PlannedTrial]) -> float:
@@ -166,7 +166,8 @@ def resolve(
     except BadInput as error:
         line = document.line(("load_generator",))
         raise BadInput(*(f"{grid_file}:{line}: {problem}" for problem in error.problems)) from None
-    request_delivery.check(grid_file, grid, document, inventory)
+    grid, missing = traffic_secrets.fill(root, snapshot or path, grid, inventory)
+    request_delivery.check(grid_file, grid, document, inventory, missing)
     configuration = identity.effective(grid, inventory)
     config = with_known_factor(
         StudyConfig(

@@ -40,7 +40,7 @@ def load_bounds(config: StudyConfig) -> list[str]:
         servers,
         config.scaled_capacity_per_s,
         config.scaled_service_s,
-        config.grid.load.think_time,
+        config.grid.think_per_request_s,
     )
 
 

@@ -13,7 +13,7 @@ from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.records import secret_key
 from harness.records.directory import StudyDirectory, digest
-from harness.records.study import Configuration
+from harness.records.study import Configuration, SentFile
 from harness.secrecy import Masks
 
 
@@ -27,6 +27,12 @@ def effective(grid: Grid, inventory: Inventory) -> Configuration:
     return Configuration(
         grid=masks.grid(grid.model_dump(mode="json", by_alias=True)),
         hosts={host.name: {"group": host.group, **masks.tree(host.configuration)} for host in participating},
+        files={
+            masks.text(name): SentFile(size=source.size, sha256=source.sha256)
+            for name, source in sorted(grid.dataset.sources.items())
+        }
+        if grid.dataset
+        else {},
     )
 
 

@@ -50,7 +50,7 @@ def predicted_idle_cells(
     if recorded is None:
         return []
     problems = []
-    again = predicted_idle.predict(grid, recorded.capacity_per_s, recorded.unloaded_s, grid.load.think_time)
+    again = predicted_idle.predict(grid, recorded.capacity_per_s, recorded.unloaded_s, grid.think_per_request_s)
     if again is None or (again.blocks, again.cells) != (recorded.blocks, recorded.cells):
         problems.append("the predicted-idle cells do not follow from the recorded prediction")
     undecided = recorded.model_copy(update={"contradicted": None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.deploy import nginx_limits, server_env
@@ -13,9 +14,12 @@ from harness.grid.yamlfile import Document
 from harness.judge import balancing
 
 
-def check(file: Path, grid: Grid, document: Document, inventory: Inventory) -> None:
-    """Raise BadInput with each obstacle and its line of the grid."""
+def check(
+    file: Path, grid: Grid, document: Document, inventory: Inventory, others: Sequence[tuple[Path_, str]] = ()
+) -> None:
+    """Raise BadInput with each obstacle, those of `others` too, and its line of the grid."""
     found: list[tuple[Path_, str]] = [
+        *others,
         *nginx_limits.problems(grid, inventory.balancer.variables),
         *server_env.problems(grid, file.read_text(encoding="utf-8")),
         *_ip_hash_problems(grid, inventory),

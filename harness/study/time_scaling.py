@@ -86,8 +86,10 @@ def _cpu_ms_per_request(context: TrialContext, rate_per_s: float) -> dict[str, f
     users = max(1, math.ceil(rate_per_s * THINK_S))
     servers = context.inventory.servers
     verify(context, Cell((("servers", len(servers)), ("vusers", users))), servers, TRIAL)
+    spec = load_spec(context, users, TRIAL)
     spec = replace(
-        load_spec(context, users, TRIAL),
+        spec,
+        traffic=spec.traffic.reusing_rows(),
         think_time_s=THINK_S,
         ramp_up_s=RAMP_UP_S,
         duration_s=WINDOW_TO_S,

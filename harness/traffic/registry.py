@@ -78,7 +78,18 @@ def _locust_token(inventory: Inventory, connections: Connections) -> str:
     raise LoadGeneratorFailed(f"the token of the load generator {name} cannot be read: {reason}")
 
 
+def _check_ngrinder_traffic(grid: Grid) -> None:
+    """Raise BadInput for traffic that nGrinder's script cannot send."""
+    sole = grid.sole_request
+    if sole is None or not sole.is_plain or sole.request.method in ("HEAD", "OPTIONS"):
+        raise BadInput(
+            "ngrinder can only send one request without templates, files and redirects. "
+            "Fix: use load_generator: locust, or request with GET, POST, PUT, PATCH or DELETE."
+        )
+
+
 def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
+    _check_ngrinder_traffic(grid)
     if not all(host.is_machine for host in inventory.generators):
         raise BadInput(
             f"ngrinder needs load generators that are machines; those of {inventory.path} are containers. "

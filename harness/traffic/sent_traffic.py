@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.grid import templates
@@ -12,7 +12,7 @@ from harness.grid.request import BYTES, Expect, FormPart, HttpRequest, Request, 
 from harness.grid.schema import Grid
 from harness.grid.traffic import SESSIONS, Login, TrafficRequest, of_request
 
-_WHOLE_FILE = "${row.file}"  # of a row of a folder
+_EXTRACTED = 36  # characters, as a UUID has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +29,12 @@ class SentTraffic:
     zipf_s: float = 0.0
     per: str = "transaction"
     dataset: Dataset | None = None
-    folder: bool = False  # whether the rows are the files of a folder
     sessions: int = 0
     tls_verify: bool = True
     script: str = ""  # nGrinder script of yours instead of requests: its key in the dataset's files
     script_files: tuple[str, ...] = ()  # keys of the files next to it
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)  # of extracted names that no response gives
 
     @classmethod
     def of(cls, request: Request) -> SentTraffic:
@@ -54,11 +54,31 @@ class SentTraffic:
             zipf_s=data.zipf_s if data else 0.0,
             per=data.per if data else "transaction",
             dataset=grid.dataset,
-            folder=data is not None and data.folder is not None,
             script=(grid.traffic.script or "") if grid.traffic else "",
             script_files=grid.traffic.files if grid.traffic else (),
             sessions=(login.sessions or SESSIONS) if login and grid.is_open else 0,
             secrets=grid.traffic_secrets,
+        )
+
+    def reusing_rows(self) -> SentTraffic:
+        """Return traffic that never runs out of rows, for loads that are no trials."""
+        return replace(self, pick="cycle") if self.pick == "once" else self
+
+    def for_stored_response(self) -> SentTraffic:
+        """Return traffic for a balancer that gives every request the same response with status 200.
+
+        A single request keeps its expectations, so that its response must be a success. Others have none, there are no
+        logins and pauses, and extracted names have a value.
+        """
+        if self.login is None and not self.has_steps and len(self.requests) == 1 and not self.requests[0].extract:
+            return self.reusing_rows()
+        extracted = [name for each in (self.login, *self.requests) if each for name in each.extract]
+        return replace(
+            self.reusing_rows(),
+            requests=tuple(each.without_expectations() for each in self.requests),
+            login=None,
+            sessions=0,
+            values=dict.fromkeys(extracted, "x" * _EXTRACTED),
         )
 
     def wire(self) -> dict[str, Any]:
@@ -93,7 +113,8 @@ class SentTraffic:
         }
 
     def _filled(self, text: str) -> str:
-        return templates.with_secrets(text, self.secrets)
+        known = {f"{templates.SECRET}{name}": value for name, value in self.secrets.items()}
+        return templates.partly_filled(text, {**known, **self.values})
 
     def _body(self, request: HttpRequest) -> dict[str, Any] | None:
         filled = self._filled
@@ -110,7 +131,8 @@ class SentTraffic:
     def _part(self, part: FormPart) -> dict[str, Any]:
         if part.file is None:
             return {"name": self._filled(part.name), "value": self._filled(part.value or "")}
-        named = "${row.name}" if self.folder and part.file == _WHOLE_FILE else part.file.rpartition("/")[2]
+        is_template = templates.has_any(part.file)
+        named = "" if is_template else part.file.rpartition("/")[2]  # empty: the image takes it from the file's key
         filename = named if part.filename is None else self._filled(part.filename)
         kind = part.type or self._type(part.file)
         return {"name": self._filled(part.name), "file": part.file, "filename": filename, "type": kind}

@@ -17,9 +17,9 @@ from harness.deploy import nginx_limits
 from harness.deploy.inventory.hosts import Host, Url
 from harness.errors import TrialFailed
 from harness.grid.cell import Cell
-from harness.grid.request import Request
+from harness.grid.traffic import TrafficRequest
 from harness.judge import balancing
-from harness.records.failure_kind import FailureCategory
+from harness.traffic import exchanges
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.run_load import TrafficContext
 
@@ -34,8 +34,12 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     """Check that exactly these servers answer through the balancer; return the unloaded response time R0 in s.
 
     R0 is the lower median over two rounds of one request for each server. If the balancing method does not rotate, more
-    rounds follow until every server has answered. Raises TrialFailed with the servers that answered instead.
+    rounds follow until every server has answered. Raises TrialFailed with the servers that answered instead. A mix,
+    steps, a login and templates are sent by the load generator's client: `exchanges.verify`.
     """
+    sole = context.grid.sole_request
+    if sole is None or not sole.is_plain:
+        return exchanges.verify(context, cell, servers, trial)
     method = balancing.of(cell.variables, context.grid.vars, context.inventory.balancer.variables)
     expected = {server.address for server in servers}
     timeout_s = max(_LEAST_TIMEOUT_S, context.grid.load.timeout)
@@ -53,7 +57,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
             again = False
             try:
                 for rounds in itertools.count(1):
-                    answers += pool.map(lambda _: _send(context, client, trial), range(cell.servers))
+                    answers += pool.map(lambda _: _send(context, client, trial, sole), range(cell.servers))
                     reached = {server for server, _ in answers}
                     slowest_s = max(slowest_s, *(took_s for _, took_s in answers))
                     deadline = began + _WITHIN_S + _MORE_ROUNDS * slowest_s
@@ -100,67 +104,50 @@ def _explained(context: TrafficContext, cell: Cell, wrong: _Unexpected) -> str:
     return f". {why}" if why else ""
 
 
-def _send(context: TrafficContext, client: httpx.Client, trial: str) -> tuple[str, float]:
+def _send(context: TrafficContext, client: httpx.Client, trial: str, sole: TrafficRequest) -> tuple[str, float]:
     """(server that answered, response time in s); raises _Unexpected for a response that the grid does not expect."""
-    request = context.grid.request
+    request = sole.request
     headers = {**request.all_headers, "X-Study-Trial": f"{trial}.verify"}
     began = time.perf_counter()
-    prepared = client.build_request(request.method, request.path, content=request.body or None, headers=headers)
+    prepared = client.build_request(request.method, request.target, content=request.body or None, headers=headers)
     response = client.send(prepared, stream=True)
     try:
         body = b"".join(response.iter_raw())  # the load generator's client decodes it: `require_usable`
     finally:
         response.close()
     took_s = time.perf_counter() - began
-    if problem := _unexpected(request, response, body):
+    if problem := _unexpected(sole, response, body):
         raise _Unexpected(f"{request.method} {request.path} returned {problem}", response, body)
     # Over SSH the measured time would include the network; the balancer's own time (whole ms) does not.
     own_s = context.connections.tunnels and response.headers.get("X-Study-Time")
     return response.headers.get("X-Study-Server", "an unknown server"), max(0.001, float(own_s)) if own_s else took_s
 
 
-def _unexpected(request: Request, response: httpx.Response, body: bytes) -> str:
+def _unexpected(sole: TrafficRequest, response: httpx.Response, body: bytes) -> str:
     """What the grid does not expect in a response; empty for an expected one. Redirects are not followed.
 
     An encoded body is not checked.
     """
     status = response.status_code
-    if status not in request.expect_status:
+    if status not in sole.expect.status:
         if response.is_redirect and (place := response.headers.get("Location")):
             return (
                 f"status {status}, a redirect to {place}. Fix: use that path, or add {status} to request.expect_status"
             )
         return f"status {status}"
     plain = "Content-Encoding" not in response.headers
-    if request.expect_body and plain and not re.search(request.expect_body.encode(), body):
+    expected = sole.expect.body
+    if expected and plain and not re.search(expected.encode(), body):
         begins = body.decode(errors="replace")[:80]
-        return f"status {status}, but its body does not contain {request.expect_body!r} (it begins with {begins!r})"
+        return f"status {status}, but its body does not contain {expected!r} (it begins with {begins!r})"
     return ""
 
 
-_UNUSABLE = {
-    FailureCategory.BODY: "its body does not contain {body!r}",
-    FailureCategory.ENCODING: (
-        "its body cannot be decoded. Fix: remove Accept-Encoding, or request only gzip, deflate and br"
-    ),
-    FailureCategory.INCOMPLETE: (
-        "its body ended before its announced length or its last chunk. Fix: look at the server's log"
-    ),
-    FailureCategory.TIMEOUT: "no response came within {timeout_s:g} s. Fix: raise load.timeout",
-    FailureCategory.CLIENT: (
-        "it cannot send this request, or cannot parse the header of the response. Fix: check both headers"
-    ),
-}
-
-
 def require_usable(context: TrafficContext, spec: LoadSpec) -> None:
-    """Let the load generator's client send one request; raises TrialFailed if that is not a success.
+    """Let the load generator's client send each request once; raises TrialFailed if one is not a success.
 
     Clients differ in what they decode and accept, so the client of `verify` cannot replace this check.
     """
-    request = spec.request
-    kind = context.load_generator.send_one(replace(spec, trial=f"{spec.trial}.verify"))
-    if kind is not None:
-        why = _UNUSABLE.get(kind.category, "").format(body=request.expect_body, timeout_s=spec.timeout_s)
-        reason = f"{kind}: {why}" if why else str(kind)
-        raise TrialFailed(f"the load generator's client fails with {request.method} {request.path}: {reason}")
+    found = context.load_generator.send_each(replace(spec, trial=f"{spec.trial}.verify"))
+    if failed := exchanges.first_failed(context.grid, found):
+        raise TrialFailed(failed.by_client(context.grid))

@@ -43,7 +43,7 @@ def test_two_load_generators_share_the_arrivals_of_one_load(two_generators: Path
     assert data.record.outcome in ("ok", "warning"), data.record.cause
     assert data.record.counters
     assert data.record.counters.generator.workers == 2
-    due = Counter(map(int, arrivals.moments(rate_per_s, ramp_up_s, until_s, "poisson", f"{seed}/arrivals/1/80")))
+    due = Counter(map(int, arrivals.due_times(rate_per_s, ramp_up_s, until_s, "poisson", f"{seed}/arrivals/1/80")))
     assert {row.t_s: row.offered for row in data.samples if row.offered} == dict(due)
     assert sum(row.sent or 0 for row in data.samples) == due.total()
     used = {sample.host: sample.cpu_cores for sample in data.hosts if 4 < sample.t_s < 8}

@@ -22,7 +22,7 @@ request:
 def sent(tmp_path: Path, written: str) -> object:
     file = tmp_path / "grid.yaml"
     file.write_text(GRID + written + "\n", encoding="utf-8")
-    return json.loads(load_grid(file, frozenset())[0].request.body)["value"]
+    return json.loads(load_grid(file, frozenset())[0].requests[0].request.body)["value"]
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,9 @@ def test_a_reference_is_the_value_of_a_variable_of_the_environment(tmp_path: Pat
     body = {"api": [token], "env": "prod", "where": {"env": "prod"}}
     request = {"path": "/x?a=1", "query": {"sig": token, "n": 2}, "headers": headers, "json": body}
     found = read(tmp_path, request=request, vars={"ml_server_env": {"HF": token, "env": "x"}})
-    assert found.request.headers == {"Authorization": "Bearer can/ary&1", "X-Plain": "can/ary&1"}
-    assert found.request.path == "/x?a=1&sig=can%2Fary%261&n=2"
-    assert found.request.json_body == {"api": ["can/ary&1"], "env": "prod", "where": {"env": "prod"}}
+    assert found.requests[0].request.headers == {"Authorization": "Bearer can/ary&1", "X-Plain": "can/ary&1"}
+    assert found.requests[0].request.path == "/x?a=1&sig=can%2Fary%261&n=2"
+    assert found.requests[0].request.json_body == {"api": ["can/ary&1"], "env": "prod", "where": {"env": "prod"}}
     assert found.vars == {"ml_server_env": {"HF": "can/ary&1", "env": "x"}}
     kept = str(Masks(lambda: b"k" * 32, found.secrets).grid(found.model_dump(mode="json", by_alias=True)))
     assert "ary" not in kept

@@ -92,15 +92,15 @@ def test_nothing_that_a_study_writes_or_prints_has_a_secret(site: FakeSite, tmp_
     assert "canary" not in str(site.events)
     recorded = directory.need_study()
     assert len(re.findall(r"masked:", json.dumps(recorded.configuration.model_dump(mode="json")))) >= 9
-    assert recorded.nominal_grid.request.headers["Accept"] == "*/*"
-    assert "lang=ko" in recorded.nominal_grid.request.path
+    assert recorded.nominal_grid.requests[0].request.headers["Accept"] == "*/*"
+    assert "lang=ko" in recorded.nominal_grid.requests[0].request.path
 
 
 @pytest.mark.usefixtures("machine")
 def test_the_load_and_the_servers_get_the_unmasked_values(site: FakeSite, tmp_path: Path) -> None:
     config = site.config(tmp_path, **KEYS)
-    assert config.grid.request.headers["X-Plain"] == "canary/reference"
-    assert config.grid.request.path.endswith("&q=canary%2Freference")
+    assert config.grid.requests[0].request.headers["X-Plain"] == "canary/reference"
+    assert config.grid.requests[0].request.path.endswith("&q=canary%2Freference")
     assert config.grid.scaled(2).request == config.grid.request
     study = site.study(tmp_path, **KEYS)
     assert study._deployment.fixed["ml_server_env"]["PLAIN"] == "canary/reference"

@@ -9,7 +9,7 @@ def test_the_master_adds_the_offered_requests_of_its_workers() -> None:
     trial = merging.Trial("t", 0.0, {"a", "b"}, open_load=True)
     for worker, delay in (("a", 0.001), ("b", 0.004)):
         seen = recorder.Recorder(0, 10, open_load=True)
-        offer = arrivals.ArrivalQueue(iter([0.5, 1.5]), 10, seen)
+        offer = arrivals.ArrivalQueue(arrivals.share_of_worker(iter([0.5, 1.5]), 0, 1), 10, seen)
         offer.add_due(2.0)
         offer.answered(0.9, offer.send(0.5 + delay), "")
         trial.add(worker, seen.take(2.0, last=False))

@@ -2,7 +2,9 @@
 
 import heapq
 import itertools
+from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -47,13 +49,29 @@ def test_constant_arrivals_come_at_equal_distances_once_the_rate_is_reached() ->
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
 def test_the_parts_of_all_workers_are_the_process(workers: int) -> None:
     parts = [list(arrivals.share_of_worker(iter(due()), worker, workers)) for worker in range(workers)]
-    assert sorted(itertools.chain(*parts)) == due()
+    arrived = sorted(itertools.chain(*parts), key=lambda arrival: arrival.number)
+    assert [arrival.due_s for arrival in arrived] == due()
+    assert [arrival.number for arrival in arrived] == list(range(len(arrived)))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_a_session_belongs_to_one_worker(workers: int) -> None:
+    """Otherwise several workers would log it in."""
+    times = due()
+    parts = [list(arrivals.share_of_worker(iter(times), worker, workers, sessions=7)) for worker in range(workers)]
+    assert sorted(arrival.due_s for part in parts for arrival in part) == times
+    owners = {(arrival.number % 7, worker) for worker, part in enumerate(parts) for arrival in part}
+    assert len(owners) == 7
+
+
+def arriving(*due_s: float) -> Iterator[Any]:
+    return arrivals.share_of_worker(iter(due_s), 0, 1)
 
 
 def test_a_delayed_request_includes_its_delay_in_its_latency() -> None:
     seen = recorder.Recorder(0, 10, 2.0, open_load=True)
-    offer = arrivals.ArrivalQueue(iter([0.5, 0.6, 0.7, 5.0]), 1, seen)
+    offer = arrivals.ArrivalQueue(arriving(0.5, 0.6, 0.7, 5.0), 1, seen)
     assert offer.add_due(0.8) == 3
     first = offer.send(0.8)
     offer.answered(1.8, first, "")

@@ -49,15 +49,16 @@ def test_requests_that_are_never_answered_count_in_the_window_in_which_they_were
     due_at = sorted(random.uniform(0, 12) for _ in range(6000))
     hangs = [random.random() < share for _ in due_at]
     seen = recorder.Recorder(4, 12, timeout_s, open_load=True)
-    queue = arrivals.ArrivalQueue(iter(due_at), 10_000, seen)
+    queue = arrivals.ArrivalQueue(arrivals.share_of_worker(iter(due_at), 0, 1), 10_000, seen)
     ends = sorted((due + (timeout_s if hang else 0.05), due, hang) for due, hang in zip(due_at, hangs, strict=True))
     events = sorted([(due, 0, due, False) for due in due_at] + [(at, 1, due, hang) for at, due, hang in ends])
+    sent = {}
     for at, kind, due, hang in events:
         if kind == 0:
             queue.add_due(at)
-            queue.send(at)
+            sent[due] = queue.send(at)
         else:
-            queue.answered(at, due, "timeout" if hang else "")
+            queue.answered(at, sent[due], "timeout" if hang else "")
     report = seen.take(13 + timeout_s, last=True)
     rows = [report["rows"][str(second)] for second in range(4, 12)]
     wanted = [hang for due, hang in zip(due_at, hangs, strict=True) if 4 <= due < 12]

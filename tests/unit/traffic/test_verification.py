@@ -196,7 +196,7 @@ def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypa
     ],
 )
 def test_an_unexpected_answer_is_explained(answer: httpx.Response, request_keys: dict[str, Any], problem: str) -> None:
-    found = verification._unexpected(grid(request={"path": "/", **request_keys}).request, answer, answer.content)
+    found = verification._unexpected(grid(request={"path": "/", **request_keys}).requests[0], answer, answer.content)
     assert found == problem or (problem and problem in found)
 
 

@@ -8,12 +8,12 @@ closed loop users wait instead (Schroeder, Wierman and Harchol-Balter, "Open Ver
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from recorder import Recorder
+from recorder import NAME, Recorder
 
 NOT_SENT = "not sent"
 
@@ -40,48 +40,69 @@ def due_times(rate_per_s: float, ramp_up_s: float, until_s: float, process: str,
         due += draw.expovariate(1.0) if process == "poisson" else 1.0
 
 
-def share_of_worker(times: Iterator[float], worker: int, workers: int) -> Iterator[float]:
-    """One worker's share of all due times: arrival i goes to worker i mod n."""
-    return itertools.islice(times, worker, None, workers)
+class Arrival(NamedTuple):
+    """When a request is due, its number from 0 over all workers, and its name."""
+
+    due_s: float
+    number: int = 0
+    name: str = NAME
+
+
+def share_of_worker(
+    times: Iterator[float], worker: int, workers: int, sessions: int = 0, name_of: Callable[[int], str] = lambda _: NAME
+) -> Iterator[Arrival]:
+    """One worker's share of all arrivals: arrival i goes to worker i mod n.
+
+    With sessions, session s goes to worker s mod n, with all its arrivals: only one worker logs it in.
+    """
+    for number, due_s in enumerate(times):
+        if (number % sessions if sessions else number) % workers == worker:
+            yield Arrival(due_s, number, name_of(number))
 
 
 class ArrivalQueue:
     """Requests of one worker: those to come, those that wait because too many are in flight, and those in flight."""
 
-    def __init__(self, due: Iterator[float], most_in_flight: int, recorder: Recorder) -> None:
-        self._due = due
+    def __init__(self, arrivals: Iterator[Arrival], most_in_flight: int, recorder: Recorder) -> None:
+        self._arrivals = arrivals
         self._most = most_in_flight
         self._recorder = recorder
-        self.next_s: float | None = next(due, None)  # when the next request is due; None for no more
-        self.waiting: deque[float] = deque()  # due times of requests that are not sent yet, oldest first
+        self._next = next(arrivals, None)
+        self.waiting: deque[Arrival] = deque()  # requests that are due and not sent yet, oldest first
         self.busy = 0  # requests in flight
+
+    @property
+    def next_s(self) -> float | None:
+        """When the next request is due; None for no more."""
+        return None if self._next is None else self._next.due_s
 
     def add_due(self, now: float) -> int:
         """Add the requests that are due by now; return their number."""
         count = 0
-        while self.next_s is not None and self.next_s <= now:
+        while self._next is not None and self._next.due_s <= now:
             late = self.busy + len(self.waiting) >= self._most
-            self._recorder.offered(self.next_s, late)
-            self.waiting.append(self.next_s)
-            self.next_s = next(self._due, None)
+            self._recorder.offered(self._next.due_s, late, self._next.name)
+            self.waiting.append(self._next)
+            self._next = next(self._arrivals, None)
             count += 1
         return count
 
-    def send(self, now: float) -> float:
-        """Take the oldest waiting request, which is sent now; return the time at which it was due."""
-        due = self.waiting.popleft()
+    def send(self, now: float) -> Arrival:
+        """Take the oldest waiting request, which is sent now."""
+        arrival = self.waiting.popleft()
         self.busy += 1
-        self._recorder.sent_late(now, due)
-        self._recorder.sent(now, due)
-        return due
+        self._recorder.sent_late(now, arrival.due_s)
+        self._recorder.sent(now, arrival.due_s, arrival.name)
+        return arrival
 
-    def answered(self, now: float, due: float, error: str) -> None:
+    def answered(self, now: float, arrival: Arrival, error: str) -> None:
         """Count a response; its latency starts when its request was due."""
         self.busy -= 1
-        self._recorder.answered(now, due, error)
+        self._recorder.answered(now, arrival.due_s, error, name=arrival.name)
 
     def close(self, now: float) -> None:
         """Send no more: waiting requests have failed."""
-        self.next_s = None
+        self._next = None
         while self.waiting:
-            self._recorder.unsent(now, self.waiting.popleft(), NOT_SENT)
+            arrival = self.waiting.popleft()
+            self._recorder.unsent(now, arrival.due_s, NOT_SENT, arrival.name)

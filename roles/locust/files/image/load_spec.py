@@ -2,20 +2,74 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+from dataclasses import dataclass, field
 from typing import Any
+
+LOGIN = "login"  # the name of a login
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """The request that every user sends, and which responses are successes."""
+class RequestSpec:
+    """One request of a mix, one step of a transaction, or the login. Its texts are templates (templates.py).
 
+    `body` has one of the keys json, form, multipart, file (with `type`) and text; None for no body.
+    """
+
+    name: str = LOGIN
+    weight: float = 1.0
+    pause_s: float = 0.0  # mean pause after a step
     method: str
     path: str
-    body: str
+    params: list[list[str]]
     headers: dict[str, str]
+    body: dict[str, Any] | None
     expect_status: list[int]
     expect_body: str | None  # regular expression
+    extract: dict[str, dict[str, str]]  # variable → one of json, header and regex
+    follow_redirects: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrafficSpec:
+    """What users send: a mix ("requests") or transactions of several steps ("steps"), and the rows that they use."""
+
+    kind: str
+    requests: list[RequestSpec]
+    login: RequestSpec | None = None
+    pick: str = "cycle"  # or random, zipf, once
+    zipf_s: float = 0.0
+    per: str = "transaction"  # or user
+    data: str = ""  # digest of the uploaded data; empty for none
+    sessions: int = 0  # logged-in sessions that the arrivals of an open loop use in turn; 0 without a login
+    tls_verify: bool = True
+
+    @classmethod
+    def read(cls, message: dict[str, Any]) -> TrafficSpec:
+        """The traffic from JSON; raises TypeError for other fields, ValueError for other values."""
+        login = message.get("login")
+        requests = [RequestSpec(**each) for each in message["requests"]]
+        traffic = cls(**{**message, "requests": requests, "login": RequestSpec(**login) if login else None})
+        for name, allowed in (
+            ("kind", ("requests", "steps")),
+            ("pick", ("cycle", "random", "zipf", "once")),
+            ("per", ("transaction", "user")),
+        ):
+            if getattr(traffic, name) not in allowed:
+                raise ValueError(f"{name} (got {getattr(traffic, name)!r}). Allowed: {', '.join(allowed)}.")
+        if not requests:
+            raise ValueError("requests: none")
+        return traffic
+
+    @property
+    def steps(self) -> bool:
+        """Whether each transaction has several requests."""
+        return self.kind == "steps"
+
+    @property
+    def each(self) -> list[RequestSpec]:
+        """All requests, the login first."""
+        return [*([self.login] if self.login else []), *self.requests]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +84,7 @@ class LoadSpec:
     duration_s: float
     timeout_s: float
     window_from_s: float
-    request: Request
+    traffic: TrafficSpec
     keep_alive: bool
     rate_per_s: float | None
     arrivals: str
@@ -41,10 +95,39 @@ class LoadSpec:
 
     @classmethod
     def read(cls, message: dict[str, Any]) -> LoadSpec:
-        """A load from JSON; raises TypeError or KeyError for a message with other fields."""
-        return cls(**{**message, "request": Request(**message["request"])})
+        """A load from JSON; raises TypeError, KeyError or ValueError for another message."""
+        load = cls(**{**message, "traffic": TrafficSpec.read(message["traffic"])})
+        if load.rate_per_s is not None and load.traffic.steps:
+            raise ValueError("steps: only valid in a closed loop")
+        if load.rate_per_s is not None and (load.traffic.login is None) != (load.traffic.sessions == 0):
+            raise ValueError("sessions: needed with a login in an open loop, and only there")
+        return load
 
     @property
-    def request_url(self) -> str:
-        """The URL of every request."""
-        return self.url + self.request.path
+    def request_urls(self) -> list[str]:
+        """URLs of all requests, as templates; raises ValueError for a path that could change the host."""
+        for request in self.traffic.each:
+            if not request.path.startswith("/"):
+                raise ValueError(f"path: got {request.path}. Allowed: a path that begins with a slash.")
+        return [self.url + request.path for request in self.traffic.each]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Uploaded rows and files. The digest of the study identifies them."""
+
+    digest: str = ""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, message: dict[str, Any]) -> Dataset:
+        """Data from JSON, with files as base64; raises ValueError for another message."""
+        digest, rows, files = (message.get(name) for name in ("digest", "rows", "files"))
+        if not isinstance(digest, str) or not digest:
+            raise ValueError("digest: missing")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ValueError("rows: not a list of objects")
+        if not isinstance(files, dict) or not all(isinstance(each, str) for each in files.values()):
+            raise ValueError("files: not an object of base64 texts")
+        return cls(digest, rows, {key: base64.b64decode(each, validate=True) for key, each in files.items()})

@@ -6,22 +6,27 @@ statistics are not used: its requests/s is a mean over ten seconds that includes
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gate
 import gevent
+from compiled import Traffic
+from datasets import MasterData, UnknownData
 from flask import jsonify, request
-from load_spec import LoadSpec
+from load_spec import Dataset, LoadSpec
 from locust import __version__, events
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
 from merging import Trial
-from users import LONGEST_S, StudyUser, send_one
+from send_each import send_each
+from users import LONGEST_S, StudyUser
 from worker import serve_worker
 
 __all__ = ["StudyUser"]  # Locust runs the user classes that it finds in this module
@@ -38,7 +43,9 @@ class Master:
         self.expected = expected
         self.target = target
         self.trial: Trial | None = None
+        self.data = MasterData(lambda message, worker: runner.send_message("study_data", message, worker))
         runner.register_message("study_report", self.on_report)
+        runner.register_message("study_data_received", self.data.on_received)
 
     def on_report(self, msg: Any, **_: Any) -> None:
         if self.trial is not None and msg.node_id in self.trial.workers:
@@ -50,9 +57,24 @@ class Master:
         idle = self.runner.state in (STATE_INIT, STATE_STOPPED) and (self.trial is None or self.trial.over)
         return {"ready": idle and workers >= self.expected, "workers": workers, "idle": idle, "version": __version__}
 
-    def start(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Start a load; raises ValueError if it may not start, TypeError or KeyError for a malformed message."""
+    def read(self, message: dict[str, Any]) -> tuple[LoadSpec, Dataset]:
+        """A load with its data; raises ValueError if it may not start, TypeError or KeyError for a malformed message."""
         spec = LoadSpec.read(message)
+        for url in spec.request_urls:
+            gate.check_target(url, self.target)
+        return spec, self.data.of(spec.traffic.data, list(self.runner.clients.keys()))
+
+    def upload(self, message: dict[str, Any]) -> None:
+        """Store data and pass them to all workers; raises ValueError if that fails."""
+        self.data.upload(message, list(self.runner.clients.keys()))
+
+    def send_each(self, message: dict[str, Any]) -> list[dict[str, Any]]:
+        """Send each request of a load once; raises ValueError, TypeError or KeyError as `read` does."""
+        return send_each(*self.read(message))
+
+    def start(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Start a load; raises ValueError, TypeError or KeyError as `read` does."""
+        spec, data = self.read(message)
         rate = spec.rate_per_s
         amount = f"{spec.users} users" if rate is None else f"{rate:g} requests/s"
         if not 0 < (spec.users if rate is None else rate) <= MOST or spec.duration_s > LONGEST_S:
@@ -60,12 +82,21 @@ class Master:
                 f"load: outside the load generator's limits (got {amount} for {spec.duration_s:g} s). "
                 f"Allowed: 1 to {MOST} users or requests/s, for at most {LONGEST_S:g} s."
             )
-        gate.check_target(spec.request_url, self.target)
+        Traffic(spec, data)  # each worker compiles the same
         if not self.ready()["ready"]:
             raise ValueError(f"the load generator is not ready: {self.ready()}")
         t0, workers = time.time() + LEAD_S, sorted(self.runner.clients.keys())
-        self.trial = Trial(spec.trial, t0, set(workers), rate is not None, spec.slow_after_s is not None)
-        self.runner.send_message("study_load", {"load": message, "t0": t0, "workers": workers})
+        self.trial = Trial(
+            spec.trial,
+            t0,
+            set(workers),
+            open_load=rate is not None,
+            counts_slow=spec.slow_after_s is not None,
+            users=spec.users,
+            steps=spec.traffic.steps,
+        )
+        # As JSON text: its numbers may be larger than a message's.
+        self.runner.send_message("study_load", {"load": json.dumps(message), "t0": t0, "workers": workers})
         if rate is None:
             gevent.spawn(self.runner.start, spec.users, spec.users)
         gevent.spawn(self.supervise, self.trial, spec.longest_s)
@@ -93,6 +124,16 @@ def disable_delay(web_ui: Any) -> None:
     web_ui.server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted connections inherit it
 
 
+def answered(call: Callable[[], dict[str, Any]]) -> Any:
+    """The response with the call's result, or 409 with the reason why it is rejected."""
+    try:
+        return jsonify(call())
+    except UnknownData as error:
+        return jsonify({"error": str(error), "unknown_data": True}), 409
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return jsonify({"error": str(error)}), 409
+
+
 @events.init.add_listener
 def on_init(environment: Environment, **_: Any) -> None:
     """Set up this process as a master or as a worker."""
@@ -114,19 +155,15 @@ def on_init(environment: Environment, **_: Any) -> None:
 
     @app.post("/study/start")
     def start() -> Any:
-        try:
-            return jsonify(master.start(request.get_json()))
-        except (ValueError, KeyError, TypeError) as error:
-            return jsonify({"error": str(error)}), 409
+        return answered(lambda: master.start(request.get_json()))
 
-    @app.post("/study/send-one")
-    def send_one_request() -> Any:
-        try:
-            spec = LoadSpec.read(request.get_json())
-            gate.check_target(spec.request_url, master.target)
-            return jsonify({"error": send_one(spec)})
-        except (ValueError, KeyError, TypeError) as error:
-            return jsonify({"error": str(error)}), 409
+    @app.post("/study/data")
+    def upload() -> Any:
+        return answered(lambda: master.upload(request.get_json()) or {})
+
+    @app.post("/study/send-each")
+    def send_each_request() -> Any:
+        return answered(lambda: {"exchanges": master.send_each(request.get_json())})
 
     @app.get("/study/samples")
     def samples() -> Any:

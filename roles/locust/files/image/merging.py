@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
+
+from digests import merged
+from tally import summed
 
 SUMMED = (
     "completed",
@@ -26,11 +30,18 @@ SLOW = ("slow",)
 class Trial:
     """One trial over all workers: rows and latencies are summed, never averaged.
 
-    Columns of an open load exist only for one, and slow requests only with `counts_slow`.
+    Columns of an open load exist only for one, slow requests only with `counts_slow`, transactions only with `steps`.
     """
 
     def __init__(
-        self, trial: str, t0: float, workers: set[str], open_load: bool = False, counts_slow: bool = False
+        self,
+        trial: str,
+        t0: float,
+        workers: set[str],
+        open_load: bool = False,
+        counts_slow: bool = False,
+        users: int = 0,
+        steps: bool = False,
     ) -> None:
         self._summed = (*SUMMED, *(SUMMED_OPEN if open_load else ()), *(SLOW if counts_slow else ()))
         self._largest = (*LARGEST, *(LARGEST_OPEN if open_load else ()))
@@ -46,6 +57,11 @@ class Trial:
         self._latencies: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         self._delays: Counter[str] = Counter()
+        self._requests: dict[str, dict[str, Any]] = {}
+        self._transactions: dict[str, Any] | None = summed([]) if steps else None
+        self._users = None if open_load else users
+        self._sent: dict[str, dict[str, Any]] = {}
+        self._logins: dict[str, dict[str, Any]] = {}
 
     @property
     def over(self) -> bool:
@@ -67,6 +83,13 @@ class Trial:
         self._latencies.update(report["latencies"])
         self._failures.update(report["failures"])
         self._delays.update(report["delays"])
+        for name, theirs in report["requests"].items():
+            ours = self._requests.get(name)
+            self._requests[name] = summed([ours, theirs] if ours else [theirs])
+        if theirs := report["transactions"]:
+            self._transactions = summed([self._transactions, theirs] if self._transactions else [theirs])
+        self._logins[worker] = report["logins"]
+        self._sent[worker] = report.get("sent", {})
         if report["done"]:
             self.done.add(worker)
 
@@ -92,6 +115,12 @@ class Trial:
     def _empty(self) -> dict[str, float]:
         return {**dict.fromkeys(self._summed, 0), **dict.fromkeys(self._largest, 0.0)}
 
+    def _all_logins(self) -> dict[str, Any]:
+        errors: Counter[str] = Counter()
+        for logins in self._logins.values():
+            errors.update(logins["errors"])
+        return {"completed": sum(logins["completed"] for logins in self._logins.values()), "errors": errors}
+
     def result(self) -> dict[str, object]:
         """Totals of the trial."""
         errors: Counter[str] = Counter()
@@ -107,5 +136,9 @@ class Trial:
             "latencies": self._latencies,
             "failures": self._failures,
             "delays": self._delays,
+            "requests": self._requests,
+            "transactions": self._transactions,
+            "logins": self._all_logins(),
+            "sent": merged(list(self._sent.values()), self._users),
             "samples": self.samples(0),
         }

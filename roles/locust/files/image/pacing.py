@@ -47,3 +47,21 @@ class Draws:
     def think_s(self, think_time_s: float) -> float:
         """A think time: uniform within the mean ± 50 %."""
         return self._draw.uniform(SHORTEST, LONGEST) * think_time_s
+
+
+class LoginWaits:
+    """What one user waits after a failed login: a think time, or about 1 s if the load has none.
+
+    They are drawn apart from think times, which thus stay the same however often a login fails.
+    """
+
+    def __init__(self, seed: str, user: int, think_time_s: float) -> None:
+        self._label = f"{seed}/{user}/login"
+        self._mean_s = think_time_s or 1.0
+        self._draw: random.Random | None = None
+
+    def next_s(self) -> float:
+        """The next wait in seconds: uniform within the mean ± 50 %."""
+        if self._draw is None:
+            self._draw = random.Random(self._label)  # noqa: S311 - reproducible users, no secret
+        return self._draw.uniform(SHORTEST, LONGEST) * self._mean_s

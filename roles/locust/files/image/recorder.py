@@ -11,8 +11,11 @@ from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tally import Logins, Tally, summed
+
 LATENCY_BITS = 11  # 2048 values, enough for three digits
 DELAY_BITS = 6  # a resolution of 3 %
+NAME = "request"  # of the only request of a load
 
 
 def bucket_us(latency_us: int, bits: int = LATENCY_BITS) -> int:
@@ -82,7 +85,11 @@ class Level:
 
 
 class Recorder:
-    """Counts one trial's events in one process. Times are seconds since t0."""
+    """Counts one trial's events in one process. Times are seconds since t0.
+
+    A request counts in the rows, which are of all names together, and in the tally of its name. A login counts in
+    neither.
+    """
 
     def __init__(
         self,
@@ -99,9 +106,10 @@ class Recorder:
         self.errors: Counter[str] = Counter()
         self.in_flight = Level()
         self.users = Level()
-        self._outstanding: Counter[float] = Counter()  # when requests in flight were due or sent
-        self._latencies: Counter[int] = Counter()
-        self._failures: Counter[int] = Counter()
+        self.logins = Logins()
+        self._outstanding: Counter[tuple[float, str]] = Counter()  # requests in flight: when due or sent, and name
+        self._names: dict[str, Tally] = defaultdict(Tally)
+        self._transactions = Tally()
         self._delays: Counter[int] = Counter()
 
     def user_started(self, now: float) -> None:
@@ -112,15 +120,17 @@ class Recorder:
         self.users.settle(now, self.rows, "users_s")
         self.users.value -= 1
 
-    def sent(self, now: float, due: float | None = None) -> None:
+    def sent(self, now: float, due: float | None = None, name: str = NAME) -> None:
         """Count a request that is sent now; `due` is when it was due in an open loop, where `offered` counted it."""
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.in_flight.value += 1
-        self._outstanding[now if due is None else due] += 1
+        self._outstanding[now if due is None else due, name] += 1
         if due is None:
             self.rows[int(now)].requests += 1
+            if self._window[0] <= now < self._window[1]:
+                self._names[name].requests += 1
 
-    def answered(self, now: float, since: float, error: str, latency_s: float | None = None) -> None:
+    def answered(self, now: float, since: float, error: str, latency_s: float | None = None, name: str = NAME) -> None:
         """Count the end of a request that was due or sent at `since`; `error` is the kind of failure, or empty.
 
         `latency_s` is its latency if a better clock measured it. A failure counts at the timeout if it took less: a
@@ -128,18 +138,28 @@ class Recorder:
         """
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.in_flight.value -= 1
-        self._outstanding[since] -= 1
-        if not self._outstanding[since]:
-            del self._outstanding[since]
-        self._count(now, since, now - since if latency_s is None else latency_s, error)
+        key = since, name
+        self._outstanding[key] -= 1
+        if not self._outstanding[key]:
+            del self._outstanding[key]
+        self._count(now, since, now - since if latency_s is None else latency_s, error, name)
 
-    def unsent(self, now: float, due: float, error: str) -> None:
+    def unsent(self, now: float, due: float, error: str, name: str = NAME) -> None:
         """Count a request that was due and never sent, as a failure."""
-        self._count(now, due, now - due, error)
+        self._count(now, due, now - due, error, name)
 
-    def _count(self, now: float, since: float, latency_s: float, error: str) -> None:
+    def transaction(self, now: float, since: float, error: str, latency_s: float) -> None:
+        """Count the end of a transaction whose first request was sent at `since`; `error` is that of its failed step.
+
+        `latency_s` is the sum of its requests' latencies, without its pauses. A transaction that the load's end
+        interrupts is never counted.
+        """
+        if self._window[0] <= since < self._window[1]:
+            self._transactions.requests += 1
+        self._tally(self._transactions, now, since, max(latency_s, self._timeout_s) if error else latency_s, error)
+
+    def _count(self, now: float, since: float, latency_s: float, error: str, name: str) -> None:
         ended, began = self.rows[int(now)], self.rows[int(since)]
-        counted = self._failures if error else self._latencies
         if error:
             ended.failed += 1
             began.requests_failed += 1
@@ -149,15 +169,31 @@ class Recorder:
             ended.completed += 1
             ended.latency_s += latency_s
             began.slow += latency_s > self._slow_after_s
-        if self._window[0] <= since < self._window[1]:
-            counted[bucket_us(max(1, round(latency_s * 1e6)))] += 1
+        self._tally(self._names[name], now, since, latency_s, error)
 
-    def offered(self, due: float, late: bool) -> None:
+    def _tally(self, tally: Tally, now: float, since: float, latency_s: float, error: str) -> None:
+        begin, end = self._window
+        if not error and begin <= now < end:
+            tally.completed += 1
+        if not begin <= since < end:
+            return
+        bucket = bucket_us(max(1, round(latency_s * 1e6)))
+        if error:
+            tally.failed += 1
+            tally.errors[error] += 1
+            tally.failures[bucket] += 1
+        else:
+            tally.slow += latency_s > self._slow_after_s
+            tally.latencies[bucket] += 1
+
+    def offered(self, due: float, late: bool, name: str = NAME) -> None:
         """Count a request that is due; `late` if it has to wait because too many are in flight."""
         row = self.rows[int(due)]
         row.requests += 1
         row.offered += 1
         row.late += late
+        if self._window[0] <= due < self._window[1]:
+            self._names[name].requests += 1
 
     def sent_late(self, now: float, due: float) -> None:
         """Count a request that was due at `due` and is sent now."""
@@ -200,31 +236,35 @@ class Recorder:
 
     def abort_rest(self, now: float) -> None:
         """Count requests that are still in flight as failures."""
-        for since in list(self._outstanding.elements()):
-            self.answered(now, since, "aborted")
+        for since, name in list(self._outstanding.elements()):
+            self.answered(now, since, "aborted", name=name)
 
     def take(self, now: float, last: bool) -> dict[str, object]:
         """Complete seconds since the last call (all of them when `last`), with histograms.
 
         A second that was taken before is taken again if requests of it have ended since: rows are increases. Histograms
-        of latencies, failures and delays are microseconds → count since the last call, so that their sum over all calls
-        is exact.
+        of delays, and counts and histograms by name, are increases as well, so that their sum over all calls is exact.
         """
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.users.settle(now, self.rows, "users_s")
         # Think times extend into future seconds, which do not exist if the load ends before.
         complete = sorted(k for k in self.rows if k < int(now) + last)
         rows = {str(k): asdict(self.rows.pop(k)) for k in complete}
-        histograms = []
-        for counts in (self._latencies, self._failures, self._delays):
-            histograms.append({str(us): count for us, count in counts.items()})
-            counts.clear()
+        names = {name: counts for name, tally in self._names.items() if (counts := tally.wire())}
+        self._names.clear()
+        total = summed(list(names.values()))
+        transactions, self._transactions = self._transactions.wire(), Tally()
+        delays = {str(us): count for us, count in self._delays.items()}
+        self._delays.clear()
         return {
             "rows": rows,
             "upto": max(int(now) + last, 0),
             "errors": dict(self.errors),
-            "latencies": histograms[0],
-            "failures": histograms[1],
-            "delays": histograms[2],
+            "latencies": total["latencies"],
+            "failures": total["failures"],
+            "delays": delays,
+            "requests": names,
+            "transactions": transactions,
+            "logins": {"completed": self.logins.completed, "errors": dict(self.logins.errors)},
             "done": last,
         }

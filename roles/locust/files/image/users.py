@@ -2,79 +2,56 @@
 
 from __future__ import annotations
 
-import re
-import select
+import ssl
 import time
-import zlib
 from typing import Any
 
-import brotli
-import gevent
+import certifi
 import gevent.event
-import gevent.monkey
-import geventhttpclient.client
-from geventhttpclient.connectionpool import ConnectionPool
-from load_spec import LoadSpec
+import gevent.ssl
+from choices import Choice
+from compiled import CompiledRequest, Traffic
+from digests import Chain, SentDigests, line
+from load_spec import Dataset, LoadSpec
 from locust import FastHttpUser, constant, task
-from locust.env import Environment
 from locust.exception import StopUser
-from pacing import Clock, Draws, numbers
+from pacing import Clock, Draws, LoginWaits, numbers
 from recorder import Recorder
+from sending import send
+from sessions import Session
 
 LONGEST_S = 3600.0
 _EVERY_STATUS = frozenset(range(100, 600))
-_UNDECODABLE = (ValueError, zlib.error, brotli.error)  # raised for a complete body that it cannot decode
-
-_poll = gevent.monkey.get_original("select", "poll")
-
-
-def _is_alive(_pool: ConnectionPool, connection: Any) -> bool:
-    """Whether a kept connection can be reused: an idle connection has no data and no end to read."""
-    if connection is None or connection.fileno() < 0:
-        return False
-    poller = _poll()
-    poller.register(connection.fileno(), select.POLLIN)
-    return not poller.poll(0)
-
-
-# geventhttpclient 2.6 calls select(), which supports no file descriptor above 1023: from about a thousand users on, the
-# others would open a new connection for every request.
-ConnectionPool._is_socket_alive = _is_alive  # type: ignore[method-assign] # it replaces the library's method
-# It sends a GET up to three times if the connection ends without a response, and counts one request. That would hide
-# failures, and the server would get more requests than the load has.
-geventhttpclient.client._may_retry_after_send_error = lambda _method: False
 
 
 class Load:
     """One worker's part of a load, whose second 0 is at the Unix time `t0`.
 
-    `worker` is the worker's index among all `workers` that take part.
+    `worker` is the worker's index among all `workers` that take part. Raises ValueError for traffic that cannot be sent.
     """
 
-    def __init__(self, spec: LoadSpec, t0: float, worker: int = 0, workers: int = 1) -> None:
+    def __init__(
+        self, spec: LoadSpec, t0: float, worker: int = 0, workers: int = 1, data: Dataset | None = None
+    ) -> None:
         self.spec = spec
+        self.traffic = Traffic(spec, data or Dataset())
+        self.digests = SentDigests()
         self._clock = Clock(t0)
         self._numbers = numbers(worker, workers)
         self.end = gevent.event.Event()  # set: no user sends again
         self.end_s = min(spec.duration_s, LONGEST_S)
-        self.body = spec.request.body.encode() or None
-        self.headers = {**spec.request.headers, "X-Study-Trial": spec.trial}
-        if not spec.keep_alive:
-            self.headers["Connection"] = "close"
-        self.statuses = frozenset(spec.request.expect_status)
-        pattern = spec.request.expect_body
-        self.pattern = re.compile(pattern.encode()) if pattern else None
         window = spec.window_from_s, spec.duration_s
         is_open = spec.rate_per_s is not None
         self.recorder = Recorder(*window, spec.timeout_s, open_load=is_open, slow_after_s=spec.slow_after_s)
+        self.ssl_context = tls_context(spec) if spec.url.startswith("https:") else None
 
     def now(self) -> float:
         """Seconds since t0."""
         return self._clock.now()
 
-    def draws(self) -> Draws:
-        """The random draws of the next user that starts on this worker."""
-        return Draws(self.spec.seed, next(self._numbers))
+    def number(self) -> int:
+        """The number of the next user that starts on this worker, from 0."""
+        return next(self._numbers)
 
     def settle(self) -> None:
         """Count everything that belongs to past seconds, before they are reported."""
@@ -89,88 +66,14 @@ class Load:
 current: Load | None = None
 
 
-def send(load: Load, client: Any) -> str:
-    """Send the load's request and read the whole response; return the kind of failure, empty for a success.
-
-    It never raises. A user that raises skips its think time, and thousands of such users would flood the servers.
-    """
-    try:
-        response = client.request(
-            load.spec.request.method,
-            load.spec.request_url,
-            data=load.body,
-            headers=load.headers,
-            catch_response=True,
-            name="load",
-            stream=True,
-        )
-    except Exception as failure:
-        _detach(failure)
-        return f"client {type(failure).__name__}"
-    unread = _read(response)
-    error = _error_of(response, load, unread)
-    _detach(getattr(response, "error", None))
-    return error
-
-
-def send_one(spec: LoadSpec) -> str:
-    """Send one request of a load as its users do, while no load runs; return the same as `send`."""
-    global current
-    current = Load(spec, time.time())
-    user = StudyUser(Environment())
-    try:
-        return send(current, user.client)
-    finally:
-        user.client.client.close()
-        current = None
-
-
-def _read(response: Any) -> str:
-    """Read the whole body; return why it cannot be read, empty if it can.
-
-    `incomplete`: the body ended before its announced length or its last chunk, the connection was reset, or no data
-    arrived within the timeout. `encoding`: the content encoding is unknown, or its data are damaged.
-    """
-    if not response.status_code:
-        return ""
-    try:
-        response.content  # noqa: B018 - reading it keeps it
-    except _UNDECODABLE as failure:
-        _detach(failure)
-        unread = "encoding"
-    except Exception as failure:
-        _detach(failure)
-        unread = "incomplete"
-    else:
-        return ""
-    response.release()
-    return unread
-
-
-def _error_of(response: Any, load: Load, unread: str) -> str:
-    """The kind of failure, empty for a success; `unread` is why the body cannot be read."""
-    if not response.status_code:
-        failure = getattr(response, "error", None)
-        text = f"{type(failure).__name__} {failure}".lower()
-        if "timeout" in text or "timed out" in text:
-            return "timeout"
-        return "refused" if "refused" in text else "connection"
-    if response.status_code not in load.statuses:
-        return f"status {response.status_code}"
-    if unread:
-        return unread
-    if load.pattern and not load.pattern.search(response.content or b""):
-        return "body"
-    return ""
-
-
-def _detach(failure: BaseException | None) -> None:
-    """Remove the reference cycles between an exception and the frames it passed.
-
-    The garbage collector needs 0.1 s to find and free some thousand of them.
-    """
-    while failure is not None:
-        failure.__traceback__, failure = None, failure.__context__
+def tls_context(spec: LoadSpec) -> ssl.SSLContext:
+    """One for all users of a load: reading the certificate authorities takes 10 ms."""
+    context = gevent.ssl.create_default_context()
+    context.load_verify_locations(certifi.where())  # the image may have none of its own
+    if not spec.traffic.tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 class StudyUser(FastHttpUser):
@@ -182,36 +85,55 @@ class StudyUser(FastHttpUser):
     host = "http://set-by-the-load"
     wait_time = constant(0)
     concurrency = 1
-    max_redirects = 0  # following a redirect would measure another request
+    max_redirects = 0  # the client would follow redirects to other hosts; sending.py follows those of the load
     max_retries = 0
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Any) -> None:
         if current is not None:
             self.connection_timeout = self.network_timeout = current.spec.timeout_s
+            if (context := current.ssl_context) is not None:
+                self.insecure = not current.spec.traffic.tls_verify
+                self.ssl_context_factory = lambda cafile=None: context
         super().__init__(environment)
         # No status raises: statuses are checked here, and exceptions would cost more CPU the more requests fail.
         self.client.client.valid_response_codes = _EVERY_STATUS
 
     def on_start(self) -> None:
-        """Wait for this user's start in the ramp-up, then for the residual of a think time in progress.
+        """Wait for this user's start in the ramp-up, log in, then wait for the residual of a think time in progress.
 
         If all users began with a request, their rate would be too high until a few think times have passed.
         """
+        self.started = False
         if current is None:
             raise StopUser
-        self.load = current
-        self.draws = self.load.draws()
-        begin = self.draws.start_s(self.load.spec.ramp_up_s)
-        self.started = False
-        if self.load.end.wait(max(0.0, begin - self.load.now())):
+        self.load = load = current
+        self.number = load.number()
+        self.draws = Draws(load.spec.seed, self.number)
+        self.session = Session(self.number)
+        self.transactions = 0
+        self.chain = Chain(load.digests)
+        begin = self.draws.start_s(load.spec.ramp_up_s)
+        if load.end.wait(max(0.0, begin - load.now())):
             raise StopUser
-        now = self.load.now()
-        self.load.recorder.user_started(now)
+        self._log_in()
+        now = load.now()
+        load.recorder.user_started(now)
         self.started = True
-        residual_s = self.draws.residual_s(self.load.spec.think_time_s)
-        self.load.recorder.thinking(now, residual_s)
-        if self.load.end.wait(residual_s):
+        residual_s = self.draws.residual_s(load.spec.think_time_s)
+        load.recorder.thinking(now, residual_s)
+        if load.end.wait(residual_s):
             raise StopUser
+
+    def _log_in(self) -> None:
+        """Log in, after a failure again until it succeeds; a user counts as started after that."""
+        load = self.load
+        waits = LoginWaits(load.spec.seed, self.number, load.spec.think_time_s)
+        while error := self.session.log_in(load.traffic, self.client):
+            load.recorder.logins.count(error)
+            if load.end.wait(waits.next_s()):
+                raise StopUser
+        if load.traffic.login is not None:
+            load.recorder.logins.count("")
 
     def on_stop(self) -> None:
         if self.started:
@@ -221,18 +143,60 @@ class StudyUser(FastHttpUser):
 
     @task
     def step(self) -> None:
-        """One request, one think time."""
+        """One transaction: each request with the pause or think time after it."""
         load = self.load
         if load.end.is_set():
             raise StopUser
-        sent_at = load.now()
-        load.recorder.sent(sent_at)
-        began = time.perf_counter()
-        error = send(load, self.client)
-        latency_s = time.perf_counter() - began
-        now = load.now()
-        load.recorder.answered(now, sent_at, error, latency_s)
+        choice = load.traffic.choices.of_user(self.number, self.transactions)
+        self.transactions += 1
+        if load.traffic.steps:
+            self._transaction(choice)
+            return
+        request = load.traffic.requests[choice.request]
         think_s = self.draws.think_s(load.spec.think_time_s)
-        load.recorder.thinks(now, think_s)
-        if load.end.wait(think_s):
+        self.chain.transaction(line(request.name, choice.row, think_s))
+        self._send(request, choice.row)
+        self._think(think_s)
+
+    def _transaction(self, choice: Choice) -> None:
+        """All steps in order; the first failed one ends the transaction.
+
+        All pauses are drawn beforehand, so that a failure changes no later draw.
+        """
+        load, steps = self.load, self.load.traffic.requests
+        waits = [self.draws.think_s(step.pause_s) for step in steps[:-1]]
+        waits.append(self.draws.think_s(load.spec.think_time_s))
+        lines = [line(step.name, choice.row, wait_s) for step, wait_s in zip(steps, waits, strict=True)]
+        self.chain.transaction(b"".join(lines))
+        self.session.begin_transaction()
+        since, total_s = load.now(), 0.0
+        for number, step in enumerate(steps, 1):
+            error, latency_s = self._send(step, choice.row)
+            total_s += latency_s
+            if error or number == len(steps):
+                load.recorder.transaction(load.now(), since, error, total_s)
+                break
+            self._think(waits[number - 1])
+        self._think(waits[-1])
+
+    def _send(self, request: CompiledRequest, row: int) -> tuple[str, float]:
+        """Send one request and count it; return its kind of failure and its latency in s. It never raises."""
+        load, session = self.load, self.session
+        prepared = session.prepare(load.traffic, request, row)
+        sent_at = load.now()
+        load.recorder.sent(sent_at, name=request.name)
+        began = time.perf_counter()
+        if isinstance(prepared, str):
+            error, latency_s = prepared, 0.0
+        else:
+            answer = send(self.client, prepared, request)
+            latency_s = time.perf_counter() - began
+            error = session.keep(request, answer)
+        load.recorder.answered(load.now(), sent_at, error, latency_s, request.name)
+        return error, latency_s
+
+    def _think(self, duration_s: float) -> None:
+        load = self.load
+        load.recorder.thinks(load.now(), duration_s)
+        if load.end.wait(duration_s):
             raise StopUser

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 from typing import Any
 
 import gevent
 import users
+from datasets import WorkerData
 from load_spec import LoadSpec
 from locust.runners import WorkerRunner
 from open_load import OpenLoad
@@ -34,19 +36,24 @@ def run(runner: WorkerRunner, load: Load) -> None:
             # Users and connections stay: a full garbage collection over them would block all users for 0.1 s.
             gc.freeze()
         load.settle()
-        runner.send_message("study_report", load.recorder.take(now, last=False))
+        report(runner, load, now)
     load.close()
     load.end_s = min(load.end_s, load.now())
     while load.recorder.in_flight.value and load.now() < load.end_s + load.spec.timeout_s + 1:
         gevent.sleep(0.05)
         if int(load.now()) != int(load.now() - 0.05):
-            runner.send_message("study_report", load.recorder.take(load.now(), last=False))
+            report(runner, load, load.now())
     load.recorder.abort_rest(load.now())
     gevent.sleep(0.05)  # users in a think time stop
     load.leave()
-    runner.send_message("study_report", load.recorder.take(load.now(), last=True))
+    report(runner, load, load.now(), last=True)
     gc.unfreeze()
     gc.collect()
+
+
+def report(runner: WorkerRunner, load: Load, now: float, last: bool = False) -> None:
+    """Send what was counted since the last report, and the digests of what was sent so far."""
+    runner.send_message("study_report", {**load.recorder.take(now, last), "sent": load.digests.wire()})
 
 
 def watch_loop(load: Load) -> None:
@@ -62,10 +69,16 @@ def watch_loop(load: Load) -> None:
 def serve_worker(runner: WorkerRunner) -> None:
     """Handle the master's messages on a worker."""
 
+    data = WorkerData()
+
+    def on_data(msg: Any, **_: Any) -> None:
+        runner.send_message("study_data_received", data.keep(msg.data))
+
     def on_load(msg: Any, **_: Any) -> None:
-        spec, workers = LoadSpec.read(msg.data["load"]), msg.data["workers"]
+        spec, workers = LoadSpec.read(json.loads(msg.data["load"])), msg.data["workers"]
         place = msg.data["t0"], workers.index(runner.client_id), len(workers)
-        load = Load(spec, *place) if spec.rate_per_s is None else OpenLoad(spec, *place, runner)
+        rows = data.of(spec.traffic.data)
+        load = Load(spec, *place, rows) if spec.rate_per_s is None else OpenLoad(spec, *place, runner, rows)
         users.current = load
         gevent.spawn(run, runner, load)
 
@@ -75,5 +88,6 @@ def serve_worker(runner: WorkerRunner) -> None:
             load.end.set()
             load.end_s = min(load.end_s, load.now())
 
+    runner.register_message("study_data", on_data)
     runner.register_message("study_load", on_load)
     runner.register_message("study_end", on_end)

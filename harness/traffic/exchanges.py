@@ -1,0 +1,197 @@
+"""Verify a topology with the load generator's own client: every request of the traffic once, and its login."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.deploy import nginx_limits
+from harness.deploy.inventory.hosts import Host
+from harness.errors import TrialFailed
+from harness.grid.cell import Cell
+from harness.grid.schema import Grid
+from harness.grid.traffic import LOGIN, Login, TrafficRequest
+from harness.judge import balancing
+from harness.records.failure_kind import FailureCategory
+from harness.traffic.load_generator import Exchange, LoadSpec
+from harness.traffic.run_load import TrafficContext, load_spec
+
+WITHIN_S = 10.0
+ROUNDS = 2
+MORE_ROUNDS = 4  # additional rounds of slow responses that there is time for
+_UNUSABLE = {
+    FailureCategory.BODY: "its body does not contain {body!r}",
+    FailureCategory.ENCODING: (
+        "its body cannot be decoded. Fix: remove Accept-Encoding, or request only gzip, deflate and br"
+    ),
+    FailureCategory.INCOMPLETE: (
+        "its body ended before its announced length or its last chunk. Fix: look at the server's log"
+    ),
+    FailureCategory.TIMEOUT: "no response came within {timeout_s:g} s. Fix: raise load.timeout",
+    FailureCategory.CLIENT: (
+        "it cannot send this request, or cannot parse the header of the response. Fix: check both headers"
+    ),
+}
+_EXTRACT = "extract "  # kind of failure of a success without the value to extract, with its name
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An exchange that is not the one that the grid expects, with the request that was sent."""
+
+    exchange: Exchange
+    sent: TrafficRequest | Login
+
+    def words(self, grid: Grid) -> str:
+        """What is wrong, and the fix if it is known. A response to a login, and one with a token, is not printed."""
+        request, exchange = self.sent.request, self.exchange
+        is_short = grid.traffic is None
+        name = "" if is_short else f"{exchange.name}: "
+        returned = f"{name}{request.method} {request.path} returned "
+        kind, status = exchange.error, exchange.status
+        if kind is None:
+            return ""
+        if kind.category is FailureCategory.STATUS:
+            return returned + self._status(status, "request.expect_status" if is_short else "its expect.status")
+        begins = "" if isinstance(self.sent, Login) or self.sent.extract else f" (it begins with {exchange.begins!r})"
+        if kind.category is FailureCategory.BODY:
+            return f"{returned}status {status}, but its body does not contain {self.sent.expect.body!r}{begins}"
+        if str(kind).startswith(_EXTRACT):
+            value = str(kind).removeprefix(_EXTRACT)
+            way = self.sent.extract.get(value)
+            found = ", ".join(f"{key} {text!r}" for key, text in way.wire().items()) if way else ""
+            return f"{returned}status {status}, but no value for {value}: {found} finds nothing in the response"
+        return self.by_client(grid)
+
+    def by_client(self, grid: Grid) -> str:
+        """What the load generator's client finds wrong where another client may find nothing."""
+        request, kind = self.sent.request, self.exchange.error
+        if kind is None:
+            return ""
+        name = "" if grid.traffic is None else f"{self.exchange.name}: "
+        why = _UNUSABLE.get(kind.category, "").format(body=self.sent.expect.body, timeout_s=grid.load.timeout)
+        reason = f"{kind}: {why}" if why else str(kind)
+        return f"the load generator's client fails with {name}{request.method} {request.path}: {reason}"
+
+    @property
+    def is_timeout(self) -> bool:
+        """Whether no response came in time."""
+        return self.exchange.error is not None and self.exchange.error.category is FailureCategory.TIMEOUT
+
+    def _status(self, status: int, key: str) -> str:
+        if 300 <= status < 400 and self.exchange.location:
+            place = self.exchange.location.partition("?")[0]
+            return (
+                f"status {status}, a redirect to {place}. Fix: use that path, set follow_redirects: true, or add "
+                f"{status} to {key}"
+            )
+        return f"status {status}"
+
+    def reason(self, cell: Cell, logged: str) -> str:
+        """The known reason for a status; begins with a period."""
+        status = self.exchange.status
+        if self.exchange.error is None or self.exchange.error.category is not FailureCategory.STATUS:
+            return ""
+        why = nginx_limits.of_response(status, self.exchange.server, self.exchange.begins, logged)
+        if not why and status in balancing.SESSION_STATUSES and cell.servers > 1:
+            why = balancing.sessions_hint(cell.servers)
+        return f". {why}" if why else ""
+
+
+def first_failed(grid: Grid, found: Sequence[Exchange]) -> Failed | None:
+    """Return the first exchange that failed; None if all are successes."""
+    sent: dict[str, TrafficRequest | Login] = {each.name: each for each in grid.requests}
+    if grid.login is not None:
+        sent[LOGIN] = grid.login
+    return next((Failed(each, sent[each.name]) for each in found if each.error is not None), None)
+
+
+def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: str) -> float:
+    """Check that exactly these servers answer every request; return the unloaded response time R0 in s.
+
+    The first user sends its login and each request, repeatedly until every server has answered. R0 is the mean of the
+    requests' lower medians, weighted by their weights. Raises TrialFailed with the failed request, or with the servers
+    that answered instead.
+    """
+    expected = {server.address for server in servers}
+    topology = _Topology(context, cell, frozenset(expected), began=time.monotonic())
+    spec = load_spec(context, 1, f"{trial}.verify")
+    spec = replace(spec, traffic=replace(spec.traffic, sessions=0))
+    timeouts = 0
+    while True:  # at least once, on slow machines too
+        found, failed = topology.rounds(spec)
+        if failed is None and topology.is_reached(found):
+            return weighted_r0(context.grid.requests, found)
+        timeouts += failed is not None and failed.is_timeout
+        # The first request to a server may take longer than any other.
+        again = failed is not None and failed.is_timeout and timeouts < ROUNDS
+        if (topology.is_late() and not again) or timeouts >= ROUNDS:
+            break
+        context.wait(0.01)
+    if failed is None:
+        problem = "got " + (", ".join(sorted(_servers(found))) or "none")
+    else:
+        logged = context.balancer_log() if failed.exchange.status >= 500 else ""
+        problem = failed.words(context.grid) + failed.reason(cell, logged)
+    raise TrialFailed(f"responses did not come from exactly {', '.join(sorted(expected))}: {problem}")
+
+
+@dataclass
+class _Topology:
+    """The servers that should answer, and the time that there is for it."""
+
+    context: TrafficContext
+    cell: Cell
+    expected: frozenset[str]  # addresses
+    began: float
+    slowest_s: float = 0.0  # call
+
+    @property
+    def _method(self) -> balancing.Balancing:
+        grid, balancer = self.context.grid, self.context.inventory.balancer
+        return balancing.of(self.cell.variables, grid.vars, balancer.variables)
+
+    def is_late(self) -> bool:
+        """Whether the time for more rounds is over."""
+        return time.monotonic() > self.began + WITHIN_S + MORE_ROUNDS * self.slowest_s
+
+    def is_reached(self, found: Sequence[Exchange]) -> bool:
+        """Whether exactly the expected servers answered; of a method by address, some of them."""
+        reached = _servers(found)
+        return reached == self.expected or (self._method.by_address and bool(reached) and reached <= self.expected)
+
+    def rounds(self, spec: LoadSpec) -> tuple[list[Exchange], Failed | None]:
+        """Send everything until all servers have answered; end at a failure, or at an answer of another server."""
+        grid, method = self.context.grid, self._method
+        is_fixed = method.even or method.by_address  # further rounds would reach no other server
+        least = max(ROUNDS, math.ceil(ROUNDS * self.cell.servers / len(grid.requests)))
+        every: list[Exchange] = []
+        for number in itertools.count(1):
+            began = time.monotonic()
+            found = self.context.load_generator.send_each(spec)
+            self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+            every += found
+            failed = first_failed(grid, found)
+            if failed or not found or not _servers(every) <= self.expected:
+                return every, failed  # an old worker process of the balancer may still be running
+            if number >= least and (is_fixed or _servers(every) == self.expected or self.is_late()):
+                break
+        return every, None
+
+
+def _servers(found: Sequence[Exchange]) -> set[str]:
+    return {each.server for each in found if each.server}
+
+
+def weighted_r0(requests: Sequence[TrafficRequest], found: Sequence[Exchange]) -> float:
+    """Mean of the requests' lower medians in seconds, weighted by their weights; the login does not count."""
+    times: Mapping[str, list[float]] = {each.name: [] for each in requests}
+    for each in found:
+        if each.name in times:
+            times[each.name].append(max(0.001, each.took_s))
+    weights = sum(each.weight for each in requests)
+    return sum(each.weight * statistics.median_low(times[each.name]) for each in requests) / weights
