@@ -53,6 +53,7 @@ def _request(each: Sent) -> Iterator[tuple[Path_, str]]:
 
 def _patterns(each: Sent, grid: Grid) -> Iterator[tuple[Path_, str]]:
     """Find regular expressions that Java would read differently."""
+    expected: dict[Path_, str | None]
     if each.where == ("request",):
         expected = {("request", "expect_body"): grid.request.expect_body if grid.request is not None else None}
     else:

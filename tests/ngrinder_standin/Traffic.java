@@ -237,7 +237,13 @@ final class Traffic {
     private String text(List<Object> parts, Map<String, Object> values, String uuid) {
         StringBuilder joined = new StringBuilder();
         for (Object part : parts) {
-            joined.append(part instanceof String ? part : converted((String) parts(part).get(0), valueOf((String) parts(part).get(1), values, uuid)));
+            if (part instanceof String) {
+                joined.append(part);
+            } else if ("basename".equals(parts(part).get(0))) {
+                joined.append(converted("quoted", text(parts(parts(part).get(1)), values, uuid).replaceAll(".*/", "")));
+            } else {
+                joined.append(converted((String) parts(part).get(0), valueOf((String) parts(part).get(1), values, uuid)));
+            }
         }
         return joined.toString();
     }

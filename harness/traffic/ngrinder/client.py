@@ -19,7 +19,7 @@ from harness.errors import LoadGeneratorFailed
 from harness.grid.load_generators import BY_NAME
 from harness.records.series import Sample
 from harness.traffic.load_generator import Exchange, LoadResult, LoadSpec
-from harness.traffic.ngrinder import csv
+from harness.traffic.ngrinder import csv, first_user
 from harness.traffic.ngrinder.agents import Agents
 from harness.traffic.ngrinder.api import Controller
 from harness.traffic.ngrinder.perftest import TOGETHER_S, PerfTest, end_left_over
@@ -34,9 +34,15 @@ QUIET_S = 3.0  # without a response after the end, all users are done; totals ar
 
 
 class NgrinderLoadGenerator:
-    """One nGrinder controller and its agents with the given names; see `LoadGenerator` for the calls."""
+    """One nGrinder controller and its agents with the given names; see `LoadGenerator` for the calls.
 
-    def __init__(self, client: httpx.Client, password_file: Path, agents: Collection[str]) -> None:
+    `balancer` sends requests to the balancer.
+    """
+
+    def __init__(
+        self, client: httpx.Client, balancer: httpx.Client, password_file: Path, agents: Collection[str]
+    ) -> None:
+        self._balancer = balancer
         self._controller = Controller(client, password_file)
         self._agents = Agents(self._controller, agents, self._package_version)
         self._version = ""
@@ -58,9 +64,9 @@ class NgrinderLoadGenerator:
             self._version = found[1] if found else ""
         return self._version
 
-    def send_each(self, load: LoadSpec) -> list[Exchange]:  # noqa: ARG002 - part of the interface
-        """Send nothing: nGrinder's validation of the script sends each request once before its first load."""
-        return []
+    def send_each(self, load: LoadSpec) -> list[Exchange]:
+        """Send everything once with the harness's client; nothing for a script, which only nGrinder can run."""
+        return [] if load.traffic.script else first_user.send_each(self._balancer, load)
 
     def start(self, load: LoadSpec) -> float:
         limits = self._controller.json("GET", "/perftest/api/create").get("config", {})

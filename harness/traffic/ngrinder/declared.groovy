@@ -206,7 +206,13 @@ class Traffic {
     private String text(List parts, Map values) {
         StringBuilder joined = new StringBuilder()
         for (Object part : parts) {
-            joined.append(part instanceof String ? part : converted((String) part[0], valueOf((String) part[1], values)))
+            if (part instanceof String) {
+                joined.append(part)
+            } else if (part[0] == "basename") {
+                joined.append(converted("quoted", text((List) part[1], values).replaceAll(".*/", "")))
+            } else {
+                joined.append(converted((String) part[0], valueOf((String) part[1], values)))
+            }
         }
         return joined.toString()
     }

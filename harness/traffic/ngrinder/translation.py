@@ -1,7 +1,7 @@
 """Translate the traffic of a load for nGrinder's script: templates become parts that the script only joins. Pure.
 
-A part is a text, `[conversion, name]` for a value, or `["file", parts]` for the content of a file with that key.
-declared.groovy reads it.
+A part is a text, `[conversion, name]` for a value, or `["file", parts]` for the content of a file with that key, and
+`["basename", parts]` for its name. declared.groovy reads it.
 """
 
 from __future__ import annotations
@@ -101,12 +101,16 @@ def _multipart(parts: Iterable[Mapping[str, Any]], boundary: str) -> Iterator[Pa
             yield from _parsed(part.get("value") or "", "plain", str)
         else:
             yield '"; filename="'
-            yield from _parsed(part.get("filename") or "", "quoted", _quoted)
+            key = _joined(_parsed(part["file"], "plain", str))
+            if part.get("filename"):
+                yield from _parsed(part["filename"], "quoted", _quoted)
+            else:
+                yield ["basename", key]
             kind = part.get("type") or mimetypes.guess_type(part.get("filename") or "")[0] or OCTETS
             yield '"\r\nContent-Type: '
             yield from _parsed(kind, "quoted", _quoted)
             yield "\r\n\r\n"
-            yield ["file", _joined(_parsed(part["file"], "plain", str))]
+            yield ["file", key]
         yield "\r\n"
     yield f"--{boundary}--\r\n"
 

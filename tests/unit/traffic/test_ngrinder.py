@@ -192,7 +192,7 @@ class Console:
         monkeypatch.setattr(perftest, "time", clock)
         (folder / "admin").write_text("secret", encoding="utf-8")
         http = httpx.Client(base_url="http://controller", transport=httpx.MockTransport(self.answer))
-        self.load_generator = client.NgrinderLoadGenerator(http, folder / "admin", ["agent-1"])
+        self.load_generator = client.NgrinderLoadGenerator(http, http, folder / "admin", ["agent-1"])
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         if (request.method, request.url.path) == ("POST", "/perftest/api"):

@@ -11,6 +11,7 @@ from harness.grid.dataset import Dataset
 from harness.grid.traffic import Traffic
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.ngrinder import script, translation
+from harness.traffic.ngrinder.first_user import FirstUser
 from harness.traffic.ngrinder.script import Split
 from harness.traffic.sent_traffic import SentTraffic
 from tests.builders import load
@@ -44,27 +45,10 @@ def only(**request: Any) -> dict[str, Any]:
 
 
 def joined(parts: Sequence[Any]) -> bytes:
-    """Join parts as declared.groovy does, with ROW, user 3, trial `t`, and extracted `token` and `id`."""
-    (row,) = translation.rows([ROW])
-    known = {"token": "a/b", "id": ["7"], "user": "3", "trial": "t", **{f"row.{name}": row[name] for name in row}}
-    found = b""
-    for part in parts:
-        if isinstance(part, str):
-            found += part.encode()
-        elif part[0] == "file":
-            found += FILES[joined(part[1]).decode()]
-        else:
-            value = known[part[1]]
-            plain = value if isinstance(value, str) else value[0]
-            found += {
-                "plain": plain,
-                "percent": quote(plain, safe=""),
-                "form": quote_plus(plain),
-                "in_json": json.dumps(plain)[1:-1],
-                "json": json.dumps(plain) if isinstance(value, str) else plain,
-                "quoted": plain.replace('"', "%22"),
-            }[part[0]].encode()
-    return found
+    """Join parts as user 1 of the trial `t`, after a login that gave `token` and `id`."""
+    user = FirstUser(sent(requests=[{"name": "a", "request": {"path": "/"}}]), translation.rows([ROW]))
+    user.known |= {"token": "a/b", "id": ["7"]}
+    return user.joined(parts)
 
 
 def test_a_value_keeps_its_type_if_it_is_the_whole_text() -> None:
@@ -76,7 +60,7 @@ def test_a_value_keeps_its_type_if_it_is_the_whole_text() -> None:
         "u": "${user}",
         "é": 1.5,
     }
-    wanted = {"image": ROW["image"], "n": 1, "m": f"x1y{ROW['q']}", "id": 7, "u": "3", "é": 1.5}
+    wanted = {"image": ROW["image"], "n": 1, "m": f"x1y{ROW['q']}", "id": 7, "u": "1", "é": 1.5}
     found = only(method="POST", path="/", json=body)
     assert joined(found["body"]) == json.dumps(wanted, separators=(",", ":")).encode()
     assert found["headers"] == [["Content-Type", ["application/json"]]]
