@@ -15,6 +15,7 @@ from pydantic import Field
 
 from harness.grid.request import unset
 from harness.grid.types import GridPart
+from harness.words import short
 
 LARGEST_SCRIPT = 1_000_000  # bytes
 LARGEST_FILES = 20_000_000  # bytes of all files: every agent gets them again for each trial
@@ -91,6 +92,6 @@ def wrong_files(paths: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     for place, path in enumerate(paths):
         name = PurePosixPath(path).name
         if not folder(path):
-            yield place, f"got {path}: nGrinder does not pass on such files. Fix: use another ending, as in .txt"
+            yield place, f"got {short(path)}: nGrinder does not pass on such files. Fix: use another ending, as in .txt"
         elif (other := taken.setdefault((folder(path), name), path)) != path or paths.index(path) != place:
-            yield place, f"got {path}: {other} has the same name. Fix: rename one of them"
+            yield place, f"got {short(path)}: {other} has the same name. Fix: rename one of them"
