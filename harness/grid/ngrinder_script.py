@@ -1,7 +1,7 @@
 """Your own nGrinder script: `traffic.script` with its `files`, and what such a script may not have. Pure.
 
 The study hands in the client, so that it counts every request and sets its think time, its trial and its end. A script
-only says what one user requests.
+has the requests of one user.
 """
 
 from __future__ import annotations

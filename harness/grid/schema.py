@@ -171,7 +171,7 @@ class Grid(GridPart, Caching):
     )
     seed: Count | None = Field(
         default=None,
-        description="seed of orders, arrivals and think times (Locust); drawn at the start of a study if unset",
+        description="seed of orders, arrivals and think times; drawn at the start of a study if unset",
     )
     calibration: Switch = Field(
         default=False, description="all servers have exactly the same capacity, so linear speedup is the truth"

@@ -56,7 +56,8 @@ final class Exchange {
                 in.close();
             }
             cookies.put(URI.create(target), connection.getHeaderFields());
-            return true;
+            long announced = connection.getContentLengthLong(); // HttpURLConnection accepts fewer bytes
+            return announced < 0 || method.equals("HEAD") || response.length == announced;
         } catch (IOException error) {
             return false;
         }

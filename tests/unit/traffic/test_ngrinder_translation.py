@@ -137,7 +137,7 @@ def test_rows_and_files_lie_next_to_the_script() -> None:
 
 def test_a_script_of_the_user_is_embedded_and_its_files_go_to_two_folders() -> None:
     files = {"s/mine.groovy": b"class Mine {}", "d/rows.csv": b"a", "d/lib.jar": b"PK"}
-    keys = {"script": "s/mine.groovy", "files": ["d/rows.csv", "d/lib.jar"]}
+    keys: dict[str, Any] = {"script": "s/mine.groovy", "files": ["d/rows.csv", "d/lib.jar"]}
     spec = sent(Dataset(files=files), **keys)
     assert script.resources(spec) == {"resources/rows.csv": b"a", "lib/lib.jar": b"PK"}
     assert script.settings(spec)["script"] == "class Mine {}"
