@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import Field
@@ -68,7 +67,7 @@ class OwnScript(GridPart):
 
 def folder(path: str) -> str:
     """Return the folder next to the script for a file: "lib" or "resources"; empty for one that agents do not get."""
-    suffix = PurePosixPath(path).suffix.lower()
+    suffix = f".{path.rpartition('.')[2]}".lower()
     return "" if suffix in _KEPT_BACK else "lib" if suffix in _LIBRARIES else "resources"
 
 
@@ -90,7 +89,7 @@ def wrong_files(paths: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     """Yield (place, message) for each file that agents do not get, or whose name is already taken."""
     taken: dict[tuple[str, str], str] = {}
     for place, path in enumerate(paths):
-        name = PurePosixPath(path).name
+        name = path.rpartition("/")[2]
         if not folder(path):
             yield place, f"got {short(path)}: nGrinder does not pass on such files. Fix: use another ending, as in .txt"
         elif (other := taken.setdefault((folder(path), name), path)) != path or paths.index(path) != place:

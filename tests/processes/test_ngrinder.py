@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.requests.append({"method": self.command, "path": self.path, "headers": headers, "body": body})
         text = json.dumps({"label": "green", "list": [{"token": f"t/{body.decode(errors='replace')}"}]}).encode()
-        self.send_response(500 if self.path == "/500" else 200)
+        self.send_response(500 if self.path.startswith("/500") else 200)
         if self.path == "/login":
             self.send_header("Set-Cookie", f"sid={len(self.server.requests)}; Path=/")
         is_short = self.path == "/short"

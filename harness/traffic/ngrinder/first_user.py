@@ -90,6 +90,8 @@ class FirstUser:
                 headers=[*headers, (b"X-Study-Trial", trial.encode())],
                 content=self.joined(sent["body"]) if sent["body"] is not None else None,
             )
+            if not any(name.lower() == b"accept-encoding" for name, _ in headers):
+                del request.headers["Accept-Encoding"]  # nGrinder's client decodes nothing
             response = client.send(request, stream=True)
             try:
                 body = b"".join(response.iter_raw()).decode(errors="replace")
