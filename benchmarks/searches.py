@@ -22,7 +22,8 @@ from benchmarks.capacity.trial import Servers, trial, truth
 from benchmarks.tallies import Addable
 from benchmarks.truth.tables import share
 from harness.grid.cell import Cell
-from harness.grid.schema import P95, Grid
+from harness.grid.objectives import P95
+from harness.grid.schema import Grid
 from harness.records.trial import Figures, ObjectiveCounts, Outcome, TrialRecord
 from harness.records.trial_path import TrialPath
 from harness.summarise.capacity import by_topology

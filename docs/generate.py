@@ -21,10 +21,13 @@ from commands.app import app
 from harness import errors
 from harness.grid import load, units
 from harness.grid.amount import Repeats, Search
+from harness.grid.bodies import FormPart
 from harness.grid.counter import RequestsMetric
-from harness.grid.request import Request
-from harness.grid.schema import Budget, Grid, Objectives, Service
+from harness.grid.objectives import Objectives
+from harness.grid.request import Expect, Request
+from harness.grid.schema import Budget, Grid, Service
 from harness.grid.thresholds import DECLARED, Thresholds
+from harness.grid.traffic import Data, Extraction, Login, Traffic, TrafficRequest, TrafficStep
 from harness.records import column_descriptions as columns
 from harness.records import key_descriptions as keys
 
@@ -39,7 +42,11 @@ WRITTEN = {
     units.money_usd: "amount, as in `5 USD`",
 }
 PLAIN = {bool: "true or false", int: "whole number", float: "number", str: "text"}
-NO_TYPE = {"factors", "exclude", "include", "vars", "from", "to"}  # their meaning has it
+# Their meaning has it.
+NO_TYPE = {
+    *("factors", "exclude", "include", "vars", "from", "to"),
+    *("params", "form", "extract", "requests", "steps", "multipart"),
+}
 
 
 def grid() -> str:
@@ -47,6 +54,14 @@ def grid() -> str:
     parts: list[tuple[str, str, type[BaseModel] | None]] = [
         ("load", "The load of a trial.", load.Load),
         ("request", REQUEST, Request),
+        ("traffic", TRAFFIC, Traffic),
+        ("traffic.data", DATA, Data),
+        ("traffic.login", LOGIN, Login),
+        ("traffic.requests", "Each request of a mix.", TrafficRequest),
+        ("traffic.steps", "Each step of a transaction.", TrafficStep),
+        ("expect", "The expected response, in `traffic`.", Expect),
+        ("extract", EXTRACT, Extraction),
+        ("multipart", "Each part of a body: a field with a `value`, or a `file`.", FormPart),
         ("service", "The service under test.", Service),
         ("service.requests_metric", "The servers' own counter of requests (rule E13).", RequestsMetric),
         ("repeats", REPEATS, Repeats),
@@ -207,6 +222,7 @@ def files() -> str:
         ("machines.csv", "One row for each second and machine.", columns.MACHINES),
         ("balancer.csv", "One row for each second, server and status, from the balancer's log.", columns.BALANCER),
         ("cells.csv", "One row for each cell. The factors come first.", columns.CELLS),
+        ("requests.csv", "One row for each request of each cell. The factors come first.", columns.REQUESTS),
         ("gains.csv", "One row for each step at one load. The other factors come first.", columns.GAINS),
         ("capacity.csv", "One row for each topology. The factors except the load come first.", columns.CAPACITY),
         ("failover.csv", "One row for each cell with a server failure. The factors come first.", columns.FAILOVER),
@@ -234,6 +250,28 @@ search over `rate` needs an objective for `p95` or `error_rate`. [Find a capacit
 both."""
 REQUEST = """The request that is sent, and the expected response. In place of a value, `{env: TOKEN}` reads an
 environment variable ([Secrets](../../SECURITY.md#secrets))."""
+TRAFFIC = """What users send, in place of `request`: either `requests` or `steps`. [Send your own
+traffic](../how-to/own-traffic.md) has examples.
+
+Texts of a path, of headers, of bodies, and values of `params` and fields may have templates:
+
+| template | value |
+|---|---|
+| `${row.COLUMN}` | value of the chosen row; with its type if it is a whole text of a `json` body |
+| `${secret.NAME}` | environment variable `NAME`, else Ansible variable `name` of the load generators; never stored |
+| `${user}` | number of the user, from 1 |
+| `${uuid}` | a random UUID for each request |
+| `${trial}` | id of the trial |
+| `${NAME}` | a value that `extract` reads from an earlier response |
+| `$${` | the text `${` |
+
+Values are percent-encoded in paths and `params`, encoded as a form in `form`, and plain in headers and texts. `request`
+may have templates as well, except those of rows and of values from responses."""
+DATA = """The rows that templates use. All files together, with those that requests send, may have 64 MB. Their sizes
+and digests are recorded, never their content. A changed file makes another study."""
+LOGIN = """The request of each user before its first one. It is repeated after a think time until it succeeds, and is
+not part of the figures. Cookies are kept."""
+EXTRACT = "A value that is read from a response, by exactly one of these. In `traffic.login` and `traffic.steps`."
 # Not a field: `harness/grid/references.py` appends it to the path as the file is read.
 QUERY = ("`query`", "query parameter → value, appended to the path", "text → text", "")
 FACTORS = """
@@ -270,6 +308,7 @@ FILES = """# Files
 | `cells.csv`, `gains.csv` | cells and gains |
 | `capacity.csv` | capacities, with objectives for a load |
 | `failover.csv` | server failures, with `fail_servers` |
+| `requests.csv` | requests by name, with `traffic` |
 | `results.parquet` | every second of every trial, tidy |
 | `trials/<cell>/r<k>/` | one folder for each trial; *k* is the repeat, `r0` a probe of a search |
 | `trials/<cell>/r0-probe<n>/` | the *n*-th probe of a search at this load, from 2 |
@@ -284,6 +323,7 @@ A trial's folder has:
 | `samples.csv`, `hosts.csv`, `machines.csv`, `balancer.csv` | series, one row a second |
 | `latency.hgrm` | encoded HDR histogram of the window's successes, in microseconds |
 | `failures.hgrm` | the same for failures, each at the timeout or its own duration if longer |
+| `latency.<name>.hgrm`, `failures.<name>.hgrm` | both by request, with `traffic` |
 
 Ansible's input and output are outside, in a hidden folder of this clone (`harness/deploy/private.py`). They are removed
 with the process. Texts among its variables are marked `!unsafe`, so Ansible evaluates none of them.

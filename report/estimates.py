@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.grid.load import RATE
+from harness.grid.objectives import OTHERS
 from harness.grid.schema import Grid
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.capacity.crossing import Bound
@@ -24,9 +25,11 @@ def has_capacities(summary: Summary) -> bool:
 def objectives(grid: Grid) -> str:
     """The objectives: "p95 below 500 ms and at most 0.1 % errors", in nominal time."""
     wanted, parts = grid.objectives, []
-    if wanted.p95 is not None:
-        limit = text.milliseconds(wanted.p95 * 1000 / grid.time_factor).removesuffix(".0")
-        parts.append(f"p95 below {limit} ms")
+    by_name = {} if wanted.p95_s is None else {"": wanted.p95_s}
+    for name, p95_s in {**by_name, **wanted.p95_by_name}.items():
+        limit = text.milliseconds(p95_s * 1000 / grid.time_factor).removesuffix(".0")
+        of_name = " of all other requests" if name == OTHERS else f" of {name}" if name else ""
+        parts.append(f"p95{of_name} below {limit} ms")
     if wanted.error_rate is not None:
         parts.append(f"at most {100 * wanted.error_rate:.10g} % errors")
     return phrases.joined(parts)

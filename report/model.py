@@ -19,7 +19,7 @@ from report.elements import Chart, Table
 from report.sentences import answer, environment, evidence, findings, method, progress
 from report.sentences import cost as cost_sentences
 from report.sentences.answer import CellResult
-from report.tables import article, capacity, cells, gains, rules, trials
+from report.tables import article, capacity, cells, gains, requests, rules, trials
 from report.tables import cost as cost_table
 from report.tables import failover as failover_table
 
@@ -60,6 +60,7 @@ class Report:
     throughput: Table
     bottlenecks: Table
     latency: Table
+    requests: Table | None
     rules: Table
     evidence: list[tuple[str, str]]
     article: Table | None
@@ -103,6 +104,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         throughput=cells.throughput_table(summary.cells),
         bottlenecks=cells.bottleneck_table(summary.cells, counted),
         latency=cells.latency_table(summary.cells, counted),
+        requests=requests.table(summary),
         rules=rules.rule_table(counted, grid.evidence),
         evidence=evidence.sentences(study, summary),
         article=article.table(study.name, in_order, summary.cells),

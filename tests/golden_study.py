@@ -1,7 +1,8 @@
-"""Two small synthetic studies and their approved pages: `python -m tests.golden_study` renders them.
+"""Three small synthetic studies and their approved pages: `python -m tests.golden_study` renders them.
 
-`closed` has virtual users, a server failure and prices; `open` has rates, objectives and capacities. Their records are
-made of formulas, so they are the same on every machine, and a changed word needs no measurement.
+`closed` has virtual users, a server failure and prices; `open` has rates, objectives and capacities; `mix` has requests
+of three names, with objectives for them and a share that shifted. Their records are made of formulas, so they are the
+same on every machine, and a changed word needs no measurement.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import Any
 import pypdfium2
 from scipy import special
 
-from harness.judge import latency_stats, reasons
+from harness.judge import latency_stats, reasons, request_stats
 from harness.records.directory import StudyDirectory
 from harness.records.environment import Environment
 from harness.records.reasons import Reason, ReasonKind
+from harness.records.requests import Histograms
 from harness.records.series import Sample
 from harness.records.study import Ceiling
 from harness.records.trial import TrialData, TrialRecord
@@ -95,7 +97,28 @@ def open_(directory: StudyDirectory) -> StudyDirectory:
     return _written(directory, "golden-open", written, trials)
 
 
-STUDIES: dict[str, Callable[[StudyDirectory], StudyDirectory]] = {"closed": closed, "open": open_}
+def mix(directory: StudyDirectory) -> StudyDirectory:
+    """1 to 3 servers at 1000 users who send three requests; with 3 servers a script sent more of the cheap ones."""
+    names = {"predict": 6, "history": 3, "upload image": 1}
+    requests = [{"name": name, "weight": weight, "request": {"path": "/"}} for name, weight in names.items()]
+    written = {
+        "factors": {"servers": [1, 2, 3], "vusers": [1000]},
+        "request": None,
+        "traffic": {"requests": requests},
+        "objectives": {"p95": {"predict": "2s", "*": "10s"}},
+        "load": {**LOAD, "think_time": f"{THINK_S}s"},
+    }
+    trials: dict[str, TrialData] = {}
+    for block, speed in enumerate(NOISE, 1):
+        for servers in (1, 2, 3):
+            cell = {"servers": servers, "vusers": 1000}
+            shares = (0.54, 0.36, 0.1) if servers == 3 else (0.6, 0.3, 0.1)
+            data = _users({**cell, "fail_servers": 0}, block, len(trials) + 1, speed)
+            trials[_where(cell, block)] = _of_mix(data, cell, dict(zip(names, shares, strict=True)), written)
+    return _written(directory, "golden-mix", written, trials)
+
+
+STUDIES: dict[str, Callable[[StudyDirectory], StudyDirectory]] = {"closed": closed, "open": open_, "mix": mix}
 
 
 def made(name: str, into: Path) -> StudyDirectory:
@@ -149,6 +172,22 @@ def _users(cell: dict[str, Any], block: int, position: int, speed: float) -> Tri
     return TrialData(
         record=record, samples=rows, hosts=[], balancer=[], latencies=_histogram(1000 * in_flight / tps, round(tps))
     )
+
+
+def _of_mix(data: TrialData, cell: dict[str, Any], shares: dict[str, float], keys: dict[str, Any]) -> TrialData:
+    """The same trial with its requests by name: a history takes a tenth of a prediction, an upload three times."""
+    record, window_s = data.record, round(WINDOW[1] - WINDOW[0])
+    mean_ms, count = float(record.latency_ms["p50"] or 0), round(float(record.tps_mean or 0) * window_s)
+    times = dict(zip(shares, (1.0, 0.1, 3.0), strict=True))
+    own = {name: round(share * count) for name, share in shares.items()}
+    histograms = {name: Histograms(_histogram(times[name] * mean_ms, own[name] / 10)) for name in shares}
+    counted = {
+        name: {"requests": requests, "completed": requests, "failed": 0, "slow": 0} for name, requests in own.items()
+    }
+    changed = {**record.model_dump(mode="json"), "cell": cell, "requests": counted}
+    data = replace(data, record=TrialRecord.model_validate(changed), requests=histograms)
+    requests = request_stats.of_requests(data, grid(**keys), window_s)
+    return replace(data, record=data.record.model_copy(update={"requests": requests}))
 
 
 def _invalid(data: TrialData) -> TrialData:
@@ -223,7 +262,7 @@ def _rate(cell: dict[str, Any], block: int, position: int, speed: float, crossin
     return TrialData(record=record, samples=rows, hosts=[], balancer=[], latencies=_histogram(p95 / 2.5, round(rate)))
 
 
-def _histogram(median_ms: float, count: int) -> str:
+def _histogram(median_ms: float, count: float) -> str:
     """Some successes around a median, with a tail."""
     shares = ((0.5, 0.3), (1.0, 0.4), (1.6, 0.2), (2.5, 0.08), (4.0, 0.02))
     return latency_stats.histogram_of_ms(

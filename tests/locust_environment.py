@@ -128,6 +128,7 @@ def generator(target: str, workers: int = 1) -> Iterator[Generator]:
         found = Generator(client, folder / "token")
         try:
             found.wait_ready()
+            found.upload([], {}, "none")  # until every worker listens
             yield found
         except BaseException:
             for log in logs:

@@ -30,12 +30,13 @@ from harness.deploy.connections import Connections
 from harness.deploy.deployment import REPAIR
 from harness.deploy.inventory.hosts import Host, Inventory, Url
 from harness.errors import DeployFailed, Interrupted, LoadGeneratorFailed
+from harness.grid.dataset import Dataset
 from harness.judge import latency_stats, window_stats
 from harness.observe.containers import Probes
 from harness.observe.watch import Watcher
 from harness.records import failure_kind
 from harness.records.series import HostSample, MachineSample, Sample
-from harness.study import ceiling, identity
+from harness.study import ceiling, identity, traffic_secrets
 from harness.study.config import StudyConfig, with_known_factor
 from harness.study.dependencies import Dependencies
 from harness.study.events import Event
@@ -82,6 +83,7 @@ class FakeSite:
         self.started = Counter[str]()  # container → number of starts
         self.dead: set[str] = set()
         self.wrong = ""  # result when the load generator's client tries the request
+        self.dataset: Dataset | None = None  # of the grids
         self.cut_off: set[str] = set()  # running servers without network
         self.control_requests: list[str] = []  # paths requested at the control port
         self.behind = [host.name for host in self.inventory.servers]  # servers behind the balancer
@@ -137,7 +139,9 @@ class FakeSite:
         return Study(results, found, self.events.append, lambda: self.interrupted, self.dependencies)
 
     def config(self, results: Path, **keys: Any) -> StudyConfig:
-        written = grid(**{"repeats": 1, **keys})
+        written = grid(**{"repeats": 1, **keys}).with_dataset(self.dataset)
+        written, missing = traffic_secrets.fill(results, results, written, self.inventory)
+        assert not missing
         effective = identity.effective(written, self.inventory)
         directory = identity.directory_for(results, written, effective)
         found = StudyConfig(
@@ -416,7 +420,20 @@ class FakeLoadGenerator:
         self._site.journal.append("verify")
         assert load.trial.endswith(".verify")
         error = failure_kind.parse(self._site.wrong) if self._site.wrong else None
-        return [Exchange(name=each.name, error=error) for each in load.traffic.requests]
+        names = [*(["login"] if load.traffic.login else []), *(each.name for each in load.traffic.requests)]
+        servers, turn = self._site.servers(), self._site.turn
+        return [
+            Exchange(
+                name=name,
+                error=error,
+                status=302 if error else 200,
+                server=self._site.address(servers[next(turn) % len(servers)]),
+                took_s=0.01,
+                location="/other?token=canary-location",
+                begins="canary-response",
+            )
+            for name in names
+        ]
 
     def start(self, load: LoadSpec) -> float:
         self._answer()

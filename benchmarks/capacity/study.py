@@ -13,7 +13,7 @@ from benchmarks.capacity.trial import Servers, run, truth
 from benchmarks.tallies import Addable
 from benchmarks.truth.arrivals import Balancing, Every
 from harness.grid.thresholds import Thresholds
-from harness.summarise.capacity import capacity, counts, placement
+from harness.summarise.capacity import by_objective, capacity, placement
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound
@@ -179,7 +179,7 @@ def _result(servers: Servers, probe: Count | None) -> ProbeResult:
         return ProbeResult.UNCOUNTED
     if probe.failed == probe.requests:
         return ProbeResult.BEHIND
-    met = all(counts.over(probe, name) <= share * probe.requests for name, share in servers.allowed.items())
+    met = all(by_objective.over(probe, name) <= share * probe.requests for name, share in servers.allowed.items())
     return ProbeResult.MET if met else ProbeResult.MISSED
 
 

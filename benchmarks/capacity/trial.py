@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.truth.arrivals import Requests, ServiceModel, simulate
 from benchmarks.truth.queues import Numbers
-from harness.grid.schema import P95
+from harness.grid.objectives import P95
 from harness.grid.thresholds import Thresholds
 from harness.plan import order
 from harness.summarise.capacity import window

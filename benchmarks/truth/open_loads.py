@@ -19,7 +19,8 @@ from benchmarks.tallies import Addable
 from benchmarks.truth.arrivals import Every, Killed, ServiceModel, simulate
 from benchmarks.truth.open_trial import counted, simulate_open
 from benchmarks.truth.tables import header, row, share
-from harness.grid.schema import P95, Grid
+from harness.grid.objectives import P95
+from harness.grid.schema import Grid
 from harness.plan.order import PlannedTrial
 from harness.records.trial import Component, Outcome, TrialRecord
 from harness.summarise.capacity import counts

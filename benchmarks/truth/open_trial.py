@@ -56,7 +56,7 @@ def simulate_open(
     load, cell = grid.load, planned.cell
     model = replace(model, timeout_s=load.timeout)
     seen = simulate(model, cell.servers, grid.scaled_per_s(cell.load), seed, load.duration)
-    p95_s = grid.objectives.p95
+    p95_s = grid.objectives.p95_s
     recorder = parts.recorder(load.window_from_s, load.duration, load.timeout, open_load=True, p95_s=p95_s)
     over_at = _record(recorder, seen, load.timeout, load.duration)
     got = parts.load_result(recorder, over_at, open_load=True, counts_slow=p95_s is not None)

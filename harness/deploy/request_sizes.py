@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.grid import templates
+from harness.grid.bodies import pairs
 from harness.grid.dataset import Dataset
-from harness.grid.request import HttpRequest, pairs
+from harness.grid.request import HttpRequest
 
 _OTHER = 36  # bytes of a value that is not known before the load, as long as a UUID
 _PART = 200  # bytes of the header of a part of a multipart body, with a margin

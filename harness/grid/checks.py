@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.grid import http, ngrinder_limits, server_failure
+from harness.grid import http, ngrinder_limits, objectives, server_failure
 from harness.grid.amount import Search
 from harness.grid.cell import OWN_FACTORS, Cell
 from harness.grid.load import check_level, written
@@ -39,7 +39,7 @@ class Checker:
     grid: Grid
     role_variables: frozenset[str]
     values: AcceptedValues | None = None
-    replaced: frozenset[str] = frozenset()  # invalid parts of the traffic, of which nothing is known
+    replaced: frozenset[Path_] = frozenset()  # invalid values, of which nothing is known
 
     def all(self) -> Iterator[Problem]:
         """Yield all problems, in no order."""
@@ -49,6 +49,7 @@ class Checker:
         yield from self.images()
         yield from self.requests()
         yield from ngrinder_limits.problems(self.grid)
+        yield from self.objectives()
         partial = list(self.partial_cells())
         yield from partial
         too_many = partial or list(self.sizes())
@@ -108,7 +109,14 @@ class Checker:
             yield ("service", "health"), f"service.health: {words}"
         dataset = self.grid.dataset
         columns = dataset.columns if dataset and dataset.rows else None
-        yield from TrafficChecker(self.grid, columns, self.replaced).all()
+        replaced = frozenset(str(path[1]) for path in self.replaced if path[0] == "traffic" and len(path) > 1)
+        yield from TrafficChecker(self.grid, columns, replaced).all()
+
+    def objectives(self) -> Iterator[Problem]:
+        """Check that objectives name requests of the traffic; a script has its own names."""
+        names = [each.name for each in self.grid.requests]
+        if names and not any(path[0] in ("traffic", "request") for path in self.replaced):
+            yield from objectives.unknown_names(self.grid.objectives, names)
 
     def sizes(self) -> Iterator[Problem]:
         """Check the number of cells and trials."""

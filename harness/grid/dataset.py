@@ -31,7 +31,7 @@ class Dataset:
     `sources` has every file that was read: those of `files`, and the file with the rows.
     """
 
-    rows: tuple[Mapping[str, Any], ...] = ()
+    rows: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     sources: Mapping[str, Source] = field(default_factory=dict)
 

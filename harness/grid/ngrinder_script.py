@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from harness.grid.request import unset
+from harness.grid.bodies import unset
 from harness.grid.types import GridPart
 from harness.words import short
 
@@ -49,7 +49,7 @@ _WRONG = (
 )
 
 
-class OwnScript(GridPart):
+class NgrinderScript(GridPart):
     """The keys of `traffic` for an nGrinder script of yours."""
 
     script: Annotated[str, Field(min_length=1)] | None = Field(
@@ -69,6 +69,26 @@ def folder(path: str) -> str:
     """Return the folder next to the script for a file: "lib" or "resources"; empty for one that agents do not get."""
     suffix = f".{path.rpartition('.')[2]}".lower()
     return "" if suffix in _KEPT_BACK else "lib" if suffix in _LIBRARIES else "resources"
+
+
+def wrong_content(name: str, content: bytes) -> Iterator[str]:
+    """Yield what is wrong with the content of a script."""
+    if len(content) > LARGEST_SCRIPT:
+        yield f"got {short(name)} of {len(content):,} bytes. Allowed: {LARGEST_SCRIPT:,} bytes"
+        return
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        yield f"{name} is not text in UTF-8"
+        return
+    yield from problems(name, text)
+
+
+def too_large(size: int) -> str:
+    """Return why files of this size in all are too large; empty for others."""
+    if size <= LARGEST_FILES:
+        return ""
+    return f"{size:,} bytes in all. Allowed: {LARGEST_FILES:,}, because every agent gets them again for each trial"
 
 
 def problems(name: str, text: str) -> Iterator[str]:

@@ -43,8 +43,7 @@ def load_grid(
         if data is not None:
             found.grid = found.grid.with_dataset(data.read(found.grid))
             problems += [(where, words) for where, words in data.problems if not found.touched(where)]
-        replaced = frozenset(part for part in ("data", "login") if found.touched(("traffic", part)))
-        checked = Checker(found.grid, role_variables, values, replaced).all()
+        checked = Checker(found.grid, role_variables, values, frozenset(found.replaced)).all()
         problems += [(where, words) for where, words in checked if not found.touched(where)]
     if problems or found.grid is None:
         lines = sorted({(document.line(where), words) for where, words in problems})

@@ -4,84 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from mimetypes import MimeTypes
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from harness.grid.bodies import FormPart, Upload, Values, at_least_one, pairs, unset, upload
 from harness.grid.types import GridPart, Switch
 from harness.words import short
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
-Scalar = bool | int | float | str
-Values = dict[str, Scalar | tuple[Scalar, ...]]  # name → value, or several values
 BODIES = ("json", "form", "multipart", "file", "text")
 JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "text/plain; charset=utf-8"
-BYTES = "application/octet-stream"
-_KINDS = MimeTypes(filenames=())  # without the files of this machine, so that a grid means the same everywhere
-
-
-def unset(value: object) -> bool:
-    """Whether a key has no value. Such keys are left out of a stored grid, so that new keys change no old one."""
-    return value is None or value is False or value == {}
-
-
-def written(value: Scalar) -> str:
-    """Return a scalar as text in a query or a form."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def pairs(values: Mapping[str, Scalar | tuple[Scalar, ...]] | None) -> list[tuple[str, str]]:
-    """Return (name, value) in order; a name with several values has one pair for each."""
-    several_ = [(name, value if isinstance(value, tuple) else (value,)) for name, value in (values or {}).items()]
-    return [(name, written(each)) for name, value in several_ for each in value]
-
-
-def at_least_one(value: object) -> object:
-    """Return a list; raises ValueError for an empty one. pydantic's own check also counts only valid items."""
-    if isinstance(value, list) and not value:
-        raise ValueError("got []. Allowed: at least one")
-    return value
-
-
-def content_type(path: str) -> str:
-    """Return the content type of a file by its name; that of bytes for an unknown one."""
-    return _KINDS.guess_type(path)[0] or BYTES
-
-
-class Upload(GridPart):
-    """A file that is sent as it is."""
-
-    path: Annotated[str, Field(min_length=1)] = Field(description="path of the file, relative to the grid file")
-    type: str | None = Field(default=None, description="its content type; by its name if unset")
-
-
-def _upload(value: object) -> object:
-    """Parse the short form of a file, its path."""
-    return {"path": value} if isinstance(value, str) else value
-
-
-class FormPart(GridPart):
-    """One part of a multipart body: a field with a `value`, or a `file`."""
-
-    name: str = Field(description="name of the part")
-    value: str | None = Field(default=None, description="value of a field", exclude_if=unset)
-    file: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None, description="path of a file, relative to the grid file", exclude_if=unset
-    )
-    filename: str | None = Field(
-        default=None, description="name that the file is sent with; that of the file if unset", exclude_if=unset
-    )
-    type: str | None = Field(
-        default=None, description="content type of the file; by its name if unset", exclude_if=unset
-    )
-
-    @field_validator("value", mode="before")
-    @classmethod
-    def _as_text(cls, value: object) -> object:
-        return written(value) if isinstance(value, bool | int | float) else value
 
 
 class HttpRequest(GridPart):
@@ -98,7 +33,7 @@ class HttpRequest(GridPart):
     multipart: Annotated[tuple[FormPart, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="body of several parts, see below", exclude_if=unset
     )
-    file: Annotated[Upload, BeforeValidator(_upload)] | None = Field(
+    file: Annotated[Upload, BeforeValidator(upload)] | None = Field(
         default=None,
         description="body, a file as it is: its path, or `{path: a.png, type: image/png}`",
         exclude_if=unset,

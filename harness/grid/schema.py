@@ -22,22 +22,21 @@ from pydantic import (
 
 from harness.grid import load, load_generators, units
 from harness.grid.amount import Repeats, Search, as_repeats, plain_repeats
+from harness.grid.bodies import unset
 from harness.grid.cells import FixedCells, SearchedCells
 from harness.grid.counter import RequestsMetric
 from harness.grid.dataset import Dataset
 from harness.grid.load import LOAD_FACTORS, RATE, VUSERS, Load
-from harness.grid.request import Expect, Request, unset
+from harness.grid.objectives import Objectives
+from harness.grid.request import Expect, Request
 from harness.grid.thresholds import Thresholds
 from harness.grid.traffic import Login, Traffic, TrafficRequest, of_request
 from harness.grid.types import (
     Caching,
     Count,
-    Duration,
     GridPart,
     Level,
     Rate,
-    Ratio,
-    Share,
     Switch,
     WallClockDuration,
     scale_durations,
@@ -100,37 +99,6 @@ class Service(GridPart):
         if not path.startswith("/"):
             raise ValueError(f"got {short(path)}. Allowed: a path that begins with a slash, as in /readyz")
         return path
-
-
-P95 = 0.05  # share of requests that may exceed an objective for the 95th percentile
-
-
-class Objectives(GridPart):
-    """Objectives of every cell; a missed one makes the exit code 1."""
-
-    error_rate: Share | None = Field(default=None, description="largest failed share of the requests of any cell")
-    p95: Duration | None = Field(default=None, description="largest 95th percentile of the latency of any cell")
-    gain: dict[Annotated[int, Field(ge=2, le=load.MOST_SERVERS)], Ratio] = Field(
-        default={},
-        description="number of servers → gain that the whole interval must reach, as in `{2: 1.7}`",
-    )
-
-    @property
-    def for_a_load(self) -> bool:
-        """Whether there is an objective that a load meets or misses."""
-        return self.error_rate is not None or self.p95 is not None
-
-    def error_rate_met(self, error_rate: float | None) -> bool:
-        """Whether this error rate meets its objective; an unknown one misses it."""
-        return self.error_rate is None or (error_rate is not None and error_rate <= self.error_rate)
-
-    def p95_met(self, p95_ms: float | None) -> bool:
-        """Whether this p95 in ms, failures included, meets its objective; an unknown one misses it."""
-        return self.p95 is None or (p95_ms is not None and p95_ms <= self.p95 * 1000)
-
-    def met(self, error_rate: float | None, p95_ms: float | None) -> bool:
-        """Whether a load meets its objectives."""
-        return self.error_rate_met(error_rate) and self.p95_met(p95_ms)
 
 
 class Budget(GridPart):

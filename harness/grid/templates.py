@@ -18,7 +18,7 @@ Path_ = tuple[str | int, ...]
 
 def names(text: str) -> list[str]:
     """Return the names of a text's templates in order, as in ["row.image", "user"]; "" for an empty one."""
-    return [found[1] for found in _PART.finditer(text) if found[1] is not None]
+    return [found[1].strip() for found in _PART.finditer(text) if found[1] is not None]
 
 
 def unclosed(text: str) -> bool:
@@ -70,7 +70,7 @@ def partly_filled(text: str, values: Mapping[str, str]) -> str:
     """Return a template with the values of some of its names."""
 
     def value(found: re.Match[str]) -> str:
-        name = found[1]
+        name = (found[1] or "").strip()
         return escaped(values[name]) if name in values else found[0]
 
     return _PART.sub(value, text)
@@ -78,7 +78,7 @@ def partly_filled(text: str, values: Mapping[str, str]) -> str:
 
 def with_values(text: str, values: Mapping[str, str]) -> str:
     """Return the text of a template whose names all have values; raises KeyError for another name."""
-    return _PART.sub(lambda found: "${" if found[1] is None else values[found[1]], text)
+    return _PART.sub(lambda found: "${" if found[1] is None else values[found[1].strip()], text)
 
 
 def sample(text: str, value: str = "x") -> str:

@@ -81,6 +81,7 @@ class Thresholds(BaseModel):
     )
     errors_stop: Share = _threshold("E8", 0.50, "share of failed requests that stops a trial")
     errors_stop_for: Duration = _threshold("E8", 10.0, "how long that share must last, in seconds")
+    logins_invalid: Share = _threshold("E8", 0.05, "share of failed logins, for an invalid trial; any is a warning")
     conntrack: Share = _threshold("E9", 0.90, "utilization of the kernel's connection table")
     steal_mean: Share = _threshold("E11", 0.01, "mean share of the CPU that the hypervisor took")
     steal_high: Share = _threshold("E11", 0.05, "p99 of that share over the seconds")
@@ -120,6 +121,9 @@ class Thresholds(BaseModel):
     )
     recovered_throughput: Share = _threshold("E24", 0.90, "share of the expected throughput that counts as recovered")
     recovered_latency: Ratio = _threshold("E24", 1.25, "mean latency over that before, up to which it has recovered")
+    mix_held: Share = _threshold(
+        "E25", 0.01, "difference of a request's share between two cells, or what chance explains if that is more"
+    )
     drift: Share = _threshold("E10", 0.05, "change between the halves of the window, over a cell's trials")
     latency_drift: Share = _threshold("E10", 0.05, "the same change of the mean latency, for a caveat")
     trend_p: Ratio = _threshold("E20", 0.01, "significance of a trend in the order of trials")

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from harness.grid import templates
-from harness.grid.ngrinder_script import OwnScript
-from harness.grid.request import Expect, HttpRequest, at_least_one, check_pattern, unset
+from harness.grid.bodies import at_least_one, unset
+from harness.grid.ngrinder_script import NgrinderScript
+from harness.grid.request import Expect, HttpRequest, check_pattern
 from harness.grid.types import Caching, Count, Duration, GridPart, several
 from harness.words import short
 
@@ -21,8 +22,21 @@ SESSIONS = 100  # sessions of an open load that log in
 REQUEST = "request"  # name of the short form's request
 LOGIN = "login"  # name of the login among the exchanges of a verification
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9/][A-Za-z0-9 ._/:-]{0,63}$")]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+def _name(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9 ._/:-]{0,63}", value):
+        raise ValueError(f"got {short(value)}. Allowed: at most 64 letters, digits, blanks and . _ / : -")
+    return value
+
+
+def _variable(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError(f"got {short(value)}. Allowed: letters, digits and underscores, as in token")
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_name)]
+Variable = Annotated[str, BeforeValidator(_variable)]
 
 
 def _weight(value: object) -> object:
@@ -78,7 +92,7 @@ Extractions = dict[Variable, Extraction]
 class _Sent(GridPart):
     """A request with its expected response and the values that are read from it."""
 
-    request: HttpRequest = Field(description="the request, with the keys of `request`")
+    request: HttpRequest = Field(description="the request, with the keys of `request` except expectations and `query`")
     expect: Expect = Field(default=Expect(), description="expected response: `status`, `body`")
     extract: Extractions = Field(
         default={}, description="name → value to read from the response, used as `${name}`", exclude_if=unset
@@ -123,7 +137,7 @@ class TrafficRequest(_Sent):
         return self._pause_s
 
 
-class Step(_Sent):
+class TrafficStep(_Sent):
     """One step of a transaction."""
 
     name: Name = Field(description="its name in results and objectives")
@@ -158,7 +172,8 @@ class Data(GridPart):
     @model_validator(mode="after")
     def _is_one(self) -> Data:
         if (self.file is None) == (self.folder is None):
-            raise ValueError("Allowed: exactly one of file and folder, as in {file: data/rows.jsonl}")
+            got = "both are set" if self.file else "neither is set"
+            raise ValueError(f"{got}. Allowed: exactly one of file and folder, as in {{file: data/rows.jsonl}}")
         return self
 
     @property
@@ -178,7 +193,7 @@ class Data(GridPart):
         return float(found[1]) if found else 0.0
 
 
-class Traffic(OwnScript, Caching):
+class Traffic(NgrinderScript, Caching):
     """What users send: `requests` of a mix, the `steps` of a transaction, or a `script` of yours."""
 
     data: Data | None = Field(default=None, description="rows for `${row.column}`, see below", exclude_if=unset)
@@ -188,7 +203,7 @@ class Traffic(OwnScript, Caching):
     requests: Annotated[tuple[TrafficRequest, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="mix: each transaction is one of these requests, by weight", exclude_if=unset
     )
-    steps: Annotated[tuple[Step, ...], BeforeValidator(at_least_one)] | None = Field(
+    steps: Annotated[tuple[TrafficStep, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="transaction: these requests in order; with `vusers` only", exclude_if=unset
     )
 

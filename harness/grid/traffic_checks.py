@@ -96,8 +96,8 @@ def secrets(grid: Grid) -> dict[str, Path_]:
 class TrafficChecker:
     """Checks of a grid's traffic.
 
-    `columns` are those of its rows, None if they are not known. `replaced` are the parts of the traffic that are invalid
-    and were replaced, of which nothing is known: data, login.
+    `columns` are those of its rows, None if they are not known. `replaced` are invalid parts of the traffic, of which
+    nothing is known: data, login.
     """
 
     grid: Grid
@@ -147,7 +147,7 @@ class TrafficChecker:
             if (part.value is None) == (part.file is None):
                 yield (
                     where,
-                    f"{_named(where)}: {part.name} has {'both' if part.file else 'neither'}. Allowed: a value or a file",
+                    f"{_named(where)}: got {'both' if part.file else 'neither'}. Allowed: a value or a file",
                 )
             elif part.file is None and (part.filename is not None or part.type is not None):
                 yield where, f"{_named(where)}: filename and type are only valid with file. Fix: remove them"

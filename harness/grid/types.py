@@ -80,6 +80,8 @@ def scale_durations(part: Scalable, factor: float) -> Scalable:
             scaled = tuple(scale_durations(each, factor) for each in value)
         elif value is None or not _is_time_scaled(field):
             continue
+        elif isinstance(value, dict):
+            scaled = {key: each * factor for key, each in value.items()}
         else:
             scaled = round(value * factor) if isinstance(value, int) else value * factor
         if scaled is not value:
@@ -89,10 +91,12 @@ def scale_durations(part: Scalable, factor: float) -> Scalable:
 
 def _is_time_scaled(field: FieldInfo) -> bool:
     """Whether a field's type, or one alternative of its type, is marked as time-scaled."""
-    alternatives = get_args(field.annotation)  # pydantic keeps the mark of `Duration | None` inside the union
-    return any(
-        TIME_SCALED in marks for marks in (field.metadata, *(getattr(a, "__metadata__", ()) for a in alternatives))
-    )
+    return TIME_SCALED in field.metadata or _has_mark(field.annotation)
+
+
+def _has_mark(annotation: Any) -> bool:
+    """Whether a type has the mark: pydantic keeps that of `Duration | None` inside the union."""
+    return TIME_SCALED in getattr(annotation, "__metadata__", ()) or any(map(_has_mark, get_args(annotation)))
 
 
 def several(found: Iterable[tuple[tuple[str | int, ...], str]]) -> ValidationError:

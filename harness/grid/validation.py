@@ -33,7 +33,7 @@ _STAND_INS: dict[Path_, Any] = {
     ("traffic", "steps"): [_REQUEST],
 }
 _MARKS = ("function-", "tuple[", "dict[", "constrained-", "[key]")
-_MEMBERS = ("bool", "int", "float", "str", "levels", "search")  # of a union of types
+_MEMBERS = ("bool", "int", "float", "str", "levels", "search", "duration", "by name")  # of a union of types
 
 
 @dataclass

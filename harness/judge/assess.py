@@ -18,6 +18,7 @@ from harness.judge import (
     latency_stats,
     observation,
     open_load,
+    request_stats,
     rules,
     timing,
     window_stats,
@@ -48,6 +49,7 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
     needed = limits.percentile_p99_samples
     latency_ms, latency_with_failures_ms = latency_stats.latencies_ms([data.latencies], [data.failures], needed)
     judged = bottleneck.of_trial(seen, findings, limits)
+    requests = request_stats.of_requests(data, grid, len(rows))
     return data.record.model_copy(
         update={
             "outcome": Outcome(outcome),
@@ -58,7 +60,9 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
             "error_rate": window_stats.error_rate(rows),
             "latency_ms": latency_ms,
             "latency_with_failures_ms": latency_with_failures_ms,
-            "objective_counts": latency_stats.objective_counts(data.latencies, data.failures, grid.objectives.p95),
+            "objective_counts": request_stats.objective_counts(data, requests, grid),
+            "requests": requests,
+            "transactions": request_stats.of_transactions(data, grid, len(rows)),
             "counters": before.model_copy(update={"generator": before.generator.model_copy(update=counted)}),
             "figures": _figures(data, seen, rate, limits),
             "failover": failover.of_trial(seen, limits),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from harness.grid.schema import P95
+from harness.grid.objectives import P95
 from harness.grid.thresholds import Thresholds
 from harness.judge import figures, window_stats
 from harness.judge.observation import Observation

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
-from harness.judge import latency_stats
+from harness.judge import latency_stats, request_stats
 from harness.judge import window_stats as stats
 from harness.judge.balancing import Balancing
 from harness.records import failure_kind
@@ -16,6 +16,7 @@ from harness.records.context import Context, HostStates, Pacing
 from harness.records.counters import BalancerCounters
 from harness.records.failover import ServerFailure
 from harness.records.failure_kind import FailureKind
+from harness.records.requests import Logins
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 from harness.records.trial import TrialData
 
@@ -37,7 +38,7 @@ class Observation:
     """Input of the evidence rules. `samples` cover the whole trial; the window's bounds are in seconds."""
 
     users: int  # 0 with an open load
-    think_time_s: float
+    think_time_s: float  # mean after a request
     window_from_s: float
     window_to_s: float
     samples: Sequence[Sample]
@@ -56,7 +57,7 @@ class Observation:
     balancer_host: str = "balancer"
     balancing: Balancing = field(default_factory=Balancing)
     unloaded_s: float | None = None  # response time R0 without load
-    fastest_s: float | None = None  # 1st percentile of the latency under load
+    fastest_s: float | None = None  # 1st percentile of the latency under load; of a mix the mean over its names
     ceiling: float | None = None  # maximum of generator and balancer without servers, in req/s
     machines: Sequence[MachineSample] = ()
     machine_of: Mapping[str, str] = field(default_factory=dict)  # host → its machine
@@ -70,6 +71,10 @@ class Observation:
     totals: Mapping[str, int] = field(default_factory=dict)  # the generator's own, if samples hold the balancer's
     delays: Mapping[str, int] = field(default_factory=dict)  # µs by which requests of the window were sent late → count
     p95_s: float | None = None  # the objective for the latency, time scaling included
+    p95_by_name: Mapping[str, float] = field(default_factory=dict)  # the same by the name of the request
+    fastest_by_name: Mapping[str, float | None] = field(default_factory=dict)  # `fastest_s` of each name
+    logins: Logins | None = None
+    counted_logins: int = 0  # logins that the servers' own counts may include
 
     @property
     def window(self) -> list[Sample]:
@@ -144,7 +149,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         balancer_host=context.balancer,
         balancing=Balancing(**context.balancing),
         unloaded_s=None if record.unloaded_ms is None else record.unloaded_ms / 1000,
-        fastest_s=latency_stats.fastest_s(data.latencies),
+        fastest_s=request_stats.mean_fastest_s(data) or latency_stats.fastest_s(data.latencies),
         ceiling=context.ceiling,
         machines=machines,
         machine_of=machine_of,
@@ -157,8 +162,20 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         rate_per_s=grid.scaled_per_s(float(record.cell[RATE])) if grid.is_open else None,
         totals=counters.generator.totals,
         delays=counters.generator.delays,
-        p95_s=grid.objectives.p95,
+        p95_s=grid.objectives.p95_s,
+        p95_by_name=grid.objectives.p95_of_names(record.requests),
+        fastest_by_name=request_stats.fastest_s(data),
+        logins=record.logins,
+        counted_logins=_counted_logins(record.logins, grid),
     )
+
+
+def _counted_logins(logins: Logins | None, grid: Grid) -> int:
+    """Logins that the servers count: a counter without a label for the trial has every request of the load."""
+    metric = grid.service.requests_metric
+    if logins is None or metric is None or metric.trial_label is not None:
+        return 0
+    return logins.completed + logins.failed
 
 
 def window_end_s(duration_s: float, seconds: int, stopped_s: int | None) -> float:

@@ -16,7 +16,8 @@ from harness.grid.amount import Search
 from harness.grid.cell import Cell, Topology
 from harness.grid.cells import SearchedCells
 from harness.grid.load import RATE, VUSERS
-from harness.grid.schema import Grid, Objectives
+from harness.grid.objectives import Objectives
+from harness.grid.schema import Grid
 from harness.plan import order
 from harness.plan.order import PlannedTrial
 from harness.summarise.search import bracketing, knee

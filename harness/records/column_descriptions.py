@@ -79,6 +79,23 @@ GAINS: dict[str, Key] = {
     "minimum_detectable_gain": Key("smallest gain found with 80 % power (rule E20)", "ratio"),
     "load": Key("with a search: `saturation` for gains at each topology's own saturation"),
 }
+REQUESTS: dict[str, Key] = {
+    "request": Key("name of the request, or `transactions`"),
+    "kind": Key("`request` or `transaction`"),
+    "requests": Key("requests in the windows of the trials that count", "requests"),
+    "failed": Key("of these, the failed ones", "requests"),
+    "share": Key("share of all requests (rule E25); empty for transactions", "share"),
+    "tps_mean": Key("mean throughput over the trials that count", "req/s"),
+    "tps_low": Key("low end of its 95 % interval", "req/s"),
+    "tps_high": Key("high end of its 95 % interval", "req/s"),
+    "error_rate": Key("failed share of the requests", "share"),
+    "mean_ms": Key("mean latency of the successes", "ms"),
+    "p50_ms": Key("median latency of the successes", "ms"),
+    "p90_ms": Key("90th percentile", "ms"),
+    "p95_ms": Key("95th percentile", "ms"),
+    "p99_ms": Key("99th percentile", "ms"),
+    "max_ms": Key("largest latency", "ms"),
+}
 FAILOVER: dict[str, Key] = {
     "failed_servers": Key("servers that were killed", "servers"),
     "trials": Key("trials that the row is based on", "trials"),

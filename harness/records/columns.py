@@ -43,6 +43,19 @@ CELLS = {
     **dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "error_rate"), "Float64"),
     **dict.fromkeys(("outcome", "bottleneck", "reason"), "string"),
 }
+REQUESTS = {
+    **dict.fromkeys(("request", "kind"), "string"),
+    **dict.fromkeys(("requests", "failed"), "int64"),
+    "share": "Float64",
+    **dict.fromkeys(("tps_mean", "tps_low", "tps_high", "error_rate"), "Float64"),
+    **dict.fromkeys(("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms"), "Float64"),
+}
+TRIAL_REQUESTS = {
+    **dict.fromkeys(("request", "kind"), "string"),
+    **dict.fromkeys(("requests", "failed", "completed"), "int64"),
+    **dict.fromkeys(("share", "tps", "error_rate"), "Float64"),
+    **dict.fromkeys(("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms"), "Float64"),
+}
 GAINS = {
     **dict.fromkeys(("from_servers", "to_servers"), "int64"),
     **dict.fromkeys(("gain", "low", "high", "peak_gain", "step_ideal", "efficiency"), "Float64"),

@@ -23,6 +23,11 @@ def failover_csv(rows: Sequence[Row]) -> str:
     return _text(rows, {name: columns.FAILOVER.get(name, "") for name in (rows[0] if rows else ())})
 
 
+def requests_csv(rows: Sequence[Row]) -> str:
+    """Return the text of requests.csv; floats have six digits, missing values are empty."""
+    return _text(rows, {name: columns.REQUESTS.get(name, "") for name in (rows[0] if rows else ())})
+
+
 def gains_csv(rows: Sequence[Row], grid: Grid) -> str:
     """Return the text of gains.csv; floats have six digits, missing values are empty."""
     return _text(rows, columns.of_gains(grid, dict.fromkeys(grid.factors, "")))

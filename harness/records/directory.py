@@ -15,7 +15,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.errors import BadInput, CannotRun
+from harness.records import requests
 from harness.records.files import cannot_write, read_csv, replace, sync, write_csv, write_synced, writing
+from harness.records.requests import Histograms
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 from harness.records.stored import TRIALS, bytes_of, damaged, json_of, line_of, not_a_part, read_part, text_of
 from harness.records.study import StudyRecord
@@ -127,15 +129,17 @@ class StudyDirectory:
 
     def trial(self, where: str) -> TrialData:
         """Return one trial with its series; raises BadInput if a file is damaged."""
-        folder = self.path / TRIALS / where
+        folder, record = self.path / TRIALS / where, self.record(where)
         return TrialData(
-            record=self.record(where),
+            record=record,
             samples=self.samples(where),
             hosts=self.hosts(where),
             balancer=read_csv(folder / "balancer.csv", BalancerSample),
             machines=read_csv(folder / "machines.csv", MachineSample),
             latencies=self.latencies(where),
             failures=self.failures(where),
+            requests={name: self._histograms(where, name) for name in record.requests},
+            transactions=self._histograms(where, None) if record.transactions else Histograms(),
         )
 
     def record(self, where: str) -> TrialRecord:
@@ -161,6 +165,18 @@ class StudyDirectory:
     def failures(self, where: str) -> str:
         """Return the encoded latency histogram of one trial's failures; empty without any."""
         return self._histogram(where, FAILURES)
+
+    def request_histograms(self, where: str) -> dict[str | None, Histograms]:
+        """Return name of the request → encoded latency histograms of one trial, None for transactions.
+
+        Raises as `trial`.
+        """
+        record = self.record(where)
+        names = [*record.requests, *((None,) if record.transactions else ())]
+        return {name: self._histograms(where, name) for name in names}
+
+    def _histograms(self, where: str, name: str | None) -> Histograms:
+        return Histograms(*(self._histogram(where, file) for file in requests.histogram_files(name)))
 
     def _histogram(self, where: str, name: str) -> str:
         from harness.records import histogram  # loads numpy, which most readers do not need
@@ -203,10 +219,18 @@ def _write_files(folder: Path, data: TrialData) -> None:
         ("machines.csv", data.machines, MachineSample),
     ):
         write_csv(folder / name, rows, [f.name for f in dataclasses.fields(kind)])
-    for name, histogram in ((LATENCY, data.latencies), (FAILURES, data.failures)):
+    for name, histogram in _histogram_files(data).items():
         if histogram:
             write_synced(folder / name, histogram.encode() + b"\n")
     sync(folder)
+
+
+def _histogram_files(data: TrialData) -> dict[str, str]:
+    """Return name of the file → encoded histogram, which may be empty."""
+    found = {LATENCY: data.latencies, FAILURES: data.failures}
+    for name, each in (*data.requests.items(), (None, data.transactions)):
+        found |= zip(requests.histogram_files(name), (each.latencies, each.failures), strict=True)
+    return found
 
 
 def _trial_path(folder: Path) -> TrialPath:

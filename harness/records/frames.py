@@ -22,6 +22,7 @@ from harness.grid.schema import Grid
 from harness.records import columns
 from harness.records.columns import Kinds
 from harness.records.directory import StudyDirectory
+from harness.records.requests import TRANSACTIONS
 from harness.records.stored import text_of
 from harness.records.trial import TrialRecord
 from harness.words import of_cell
@@ -73,6 +74,17 @@ def capacity(studies: Studies) -> pd.DataFrame:
 def failover(studies: Studies) -> pd.DataFrame:
     """Return one row for each cell with a server failure, from failover.csv; raises BadInput if it is missing."""
     return _all(studies, lambda study, factors: _table(study, "failover.csv", {**factors, **columns.FAILOVER}))
+
+
+def requests(studies: Studies, *, by_trial: bool = False) -> pd.DataFrame:
+    """Return one row for each request of each cell, from requests.csv; raises BadInput if it is missing.
+
+    The file exists for traffic of more than one plain request. With `by_trial`, one row for each request of each trial,
+    from trial.json, without repeated attempts.
+    """
+    if by_trial:
+        return _all(studies, _trial_requests)
+    return _all(studies, lambda study, factors: _table(study, "requests.csv", {**factors, **columns.REQUESTS}))
 
 
 def parquet(study: StudyDirectory) -> bytes:
@@ -152,6 +164,29 @@ def _value(record: TrialRecord, column: str) -> object:
 
 def _trials(study: StudyDirectory, factors: Kinds) -> pd.DataFrame:
     return _of_trials(study.trials(), factors, columns.TRIALS)
+
+
+def _trial_requests(study: StudyDirectory, factors: Kinds) -> pd.DataFrame:
+    found = study.trials()
+    stats = [
+        [*(("request", *each) for each in record.requests.items())]
+        + ([("transaction", TRANSACTIONS, record.transactions)] if record.transactions else [])
+        for record in found.values()
+    ]
+    alike = _of_trials(found, factors, columns.OF_TRIAL)
+    whole = alike.loc[np.repeat(alike.index, [len(each) for each in stats])].reset_index(drop=True)
+    rows = [
+        {
+            **each.model_dump(include={"requests", "failed", "completed", "share", "tps", "error_rate"}),
+            **{f"{name}_ms": value for name, value in each.latency_ms.items()},
+            "request": name,
+            "kind": kind,
+        }
+        for of_trial in stats
+        for kind, name, each in of_trial
+    ]
+    values = {name: [row.get(name) for row in rows] for name in columns.TRIAL_REQUESTS}
+    return pd.concat([whole, frame_of(values, columns.TRIAL_REQUESTS)], axis="columns")
 
 
 def _series(

@@ -43,6 +43,22 @@ class Histogram:
         """Number of values."""
         return int(self._counts.sum())
 
+    @property
+    def mean_us(self) -> float | None:
+        """Mean in µs, each value in the middle of its bucket; None without values."""
+        used = np.flatnonzero(self._counts)
+        if not len(used):
+            return None
+        counts = self._counts[used]
+        middles = np.array([(lowest_of(index) + highest_of(index)) / 2 for index in used.tolist()])
+        return float((counts * middles).sum() / counts.sum())
+
+    @property
+    def most_us(self) -> int | None:
+        """Largest value in µs, within the resolution; None without values."""
+        used = np.flatnonzero(self._counts)
+        return highest_of(int(used[-1])) if len(used) else None
+
     def record(self, values_us: Mapping[int, int]) -> None:
         """Add value → count; a value outside the range counts as the nearest one inside."""
         for value, count in values_us.items():
@@ -87,6 +103,11 @@ def highest_of(index: int) -> int:
     """Return the largest value of a bucket."""
     coarse = max(0, index // HALF - 1)
     return ((index - coarse * HALF + 1) << coarse) - 1
+
+
+def lowest_of(index: int) -> int:
+    """Return the smallest value of a bucket."""
+    return highest_of(index - 1) + 1 if index else 0
 
 
 def _packed(counts: Sequence[int]) -> bytes:

@@ -45,6 +45,32 @@ TRIAL: dict[str, Key] = {
         "failures, and requests slower than the objective for p95 if there is one", "requests"
     ),
     "objective_counts.failed": Key("failures", "requests"),
+    "requests.<name>.requests": Key(
+        "requests of this name due or sent in the window; `{}` for one plain request", "requests", raw=True
+    ),
+    "requests.<name>.failed": Key("of these, the failed ones", "requests", raw=True),
+    "requests.<name>.completed": Key("successes that ended in the window", "requests", raw=True),
+    "requests.<name>.slow": Key(
+        "of `requests`, successes slower than the objective p95, by the load generator", "requests", raw=True
+    ),
+    "requests.<name>.errors.<kind>": Key("failures of the window by kind", "requests", raw=True),
+    "requests.<name>.share": Key("share of all requests (rule E25)", "share"),
+    "requests.<name>.tps": Key("mean rate of successes in the window", "req/s"),
+    "requests.<name>.error_rate": Key("failed share; `null` without requests", "share"),
+    "requests.<name>.latency_ms.<statistic>": Key(
+        "`mean`, `p50`, `p90` (needs 50 requests), `p95`, `p99` and `max` of the successes", "ms"
+    ),
+    "requests.<name>.latency_with_failures_ms.<percentile>": Key("as `latency_with_failures_ms`", "ms"),
+    "requests.<name>.late": Key(
+        "failures, and requests slower than the own objective for p95; `null` without one", "requests"
+    ),
+    "transactions.…": Key("the same for transactions of `steps`, without a share; `{}` for requests"),
+    "logins.completed": Key("successful logins of the whole load; `{}` without a login", "logins", raw=True),
+    "logins.errors.<kind>": Key("failed logins by kind; each is repeated", "logins", raw=True),
+    "sent.<count>": Key(
+        "digest of the first 1, 2, 4, … transactions of all users, or of arrivals; equal within a block",
+        raw=True,
+    ),
     "latency_source": Key("`generator`, or `balancer` (whole ms) if the load generator keeps no times"),
     "unloaded_ms": Key("response time R0 without load, median of the verifying requests", "ms", raw=True),
     "load_s": Key("from second 0 until the last user finished", "s", raw=True),

@@ -14,14 +14,8 @@ from harness.grid.schema import Grid
 from harness.grid.types import Caching, Levels
 from harness.records.environment import Environment
 from harness.records.part import Maybe, Part
+from harness.records.sent_file import SentFile
 from harness.records.trial import FORMAT
-
-
-class SentFile(Part):
-    """Size in bytes and SHA-256 of a file that the traffic reads or sends; its bytes are not recorded."""
-
-    size: int
-    sha256: str
 
 
 class Configuration(Part):

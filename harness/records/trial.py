@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ from harness.records.failover import Failover
 from harness.records.findings import Finding, Kind
 from harness.records.part import Maybe, Part
 from harness.records.reasons import Reason
+from harness.records.requests import Histograms, Logins, RequestStats
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 
 FORMAT = 1
@@ -115,6 +117,10 @@ class TrialRecord(Part):
         default_factory=dict
     )  # with each failure at the timeout or more
     objective_counts: Maybe[ObjectiveCounts] = None
+    requests: dict[str, RequestStats] = Field(default_factory=dict)  # by name; empty for one plain request
+    transactions: Maybe[RequestStats] = None  # of steps only
+    logins: Maybe[Logins] = None
+    sent: dict[str, str] = Field(default_factory=dict)  # number of transactions or arrivals → digest of what was sent
     latency_source: str = "generator"
     unloaded_ms: float | None = None
     load_s: float | None = None
@@ -172,4 +178,6 @@ class TrialData:
     latencies: str = ""  # histogram of the window's successes
     failures: str = ""  # of the window's failures, each at the timeout or its time, if that is longer
     machines: list[MachineSample] = field(default_factory=list)
+    requests: Mapping[str, Histograms] = field(default_factory=dict)  # the same by the name of the request
+    transactions: Histograms = field(default_factory=Histograms)
     ended_at: float | None = None  # Unix time of the load's end, not recorded

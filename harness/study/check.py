@@ -20,7 +20,7 @@ from harness.records.stored import text_of
 from harness.records.study import StudyRecord
 from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.records.trial_path import TrialPath
-from harness.study import recheck_plan
+from harness.study import recheck_plan, recheck_traffic
 from harness.study.identity import identify
 from harness.study.summaries import csv_files
 from harness.summarise.search.search import state_of
@@ -55,11 +55,17 @@ def check(directory: StudyDirectory) -> list[CheckResult]:
     records = judged | {where: data.record for where, data in trials.items() if where not in measured}
     current = {where: record for where, record in records.items() if TrialPath.parse(where).is_current}
     histograms = (lambda where: trials[where].latencies), (lambda where: trials[where].failures)
-    results += _tables(directory, summarise_records(grid, current, *histograms))
+    by_request = {where: {**data.requests, None: data.transactions} for where, data in trials.items()}
+    summary = summarise_records(grid, current, *histograms, by_request=lambda where: by_request[where])
+    results += _tables(directory, summary)
     wrong = recheck_plan.order_and_stopping(study, grid, current)
     results.append(_result("E16", wrong, "order and stopping follow from seed and rule", "study.json"))
     wrong = recheck_plan.server_order(study, current)
     results.append(_result("E15", wrong, "servers take part as planned", "study.json, trials/*/*/trial.json"))
+    wrong = recheck_traffic.same_traffic(current)
+    if any(record.sent for record in current.values()):
+        good = "all topologies were sent the same traffic in each block"
+        results.append(_result("E25", wrong, good, "trials/*/*/trial.json"))
     wrong = recheck_plan.predicted_idle_cells(study, current, trials)
     results.append(_result("E16", wrong, "predicted-idle cells follow from their prediction", "study.json"))
     return results
@@ -167,6 +173,8 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Ch
     yield compare("E4", "latency_ms", lambda r: r.latency_ms, "latency.hgrm")
     yield compare("E4", "latency_with_failures_ms", lambda r: r.latency_with_failures_ms, "latency.hgrm, failures.hgrm")
     yield compare("E4", "counts against the objectives", lambda r: r.objective_counts, "latency.hgrm, failures.hgrm")
+    yield compare("E4", "requests by name", lambda r: r.requests, "latency.*.hgrm, failures.*.hgrm")
+    yield compare("E4", "transactions", lambda r: r.transactions, "latency.*.hgrm, failures.*.hgrm")
     yield compare("E8", "error_rate", lambda r: r.error_rate, "samples.csv")
     yield compare("E10", "window", lambda r: r.window, "samples.csv")
     yield compare("E13", "load generator's counts", lambda r: r.counters and r.counters.generator, "samples.csv")
@@ -199,7 +207,7 @@ def _balancer_counts(measured: Mapping[str, TrialData]) -> CheckResult:
 
 def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[CheckResult]:
     """Compare the tables next to the report, line by line (rules E15, E17, E18)."""
-    rules = {"cells.csv": "E1", "failover.csv": "E24"}
+    rules = {"cells.csv": "E1", "requests.csv": "E25", "failover.csv": "E24"}
     for name, table in csv_files(summary).items():
         rule = rules.get(name, "E15")
         try:

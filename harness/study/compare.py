@@ -33,7 +33,7 @@ DECISIVE = (
     ("image_digests", "images"),
 )
 NO_COMMON_CELL = "the studies have no common cell, and no capacity of a common topology"
-DECISIVE_GRID_KEYS = frozenset({"load", "request", "load_generator", "evidence"})
+DECISIVE_GRID_KEYS = frozenset({"load", "request", "traffic", "load_generator", "evidence"})
 IGNORED_GRID_KEYS = frozenset({"name", "factors", "repeats", "seed", "budget"})
 
 
@@ -120,7 +120,7 @@ def _configuration(first: StudyRecord, later: StudyRecord) -> tuple[list[str], l
     if first.kind != later.kind:
         reasons.append(f"kind of hosts: {first.kind} → {later.kind}")
     for difference in identity.differences(_with_defaults(first), _with_defaults(later)):
-        if difference.grid_key in DECISIVE_GRID_KEYS:
+        if difference.grid_key in DECISIVE_GRID_KEYS or difference.key[0] == "files":
             reasons.append(str(difference.without_grid))
         elif difference.grid_key not in IGNORED_GRID_KEYS:
             differences.append(str(difference.without_grid))

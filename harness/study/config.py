@@ -151,7 +151,9 @@ def resolve(
 
     An inventory may be a program. `notify` receives a line before that program runs.
     """
-    grid, document = load_grid(grid_file, role_variables(root), RoleValues.read(root), DataReader(grid_file.parent))
+    grid, document = load_grid(
+        grid_file, role_variables(root), RoleValues.read(root), DataReader(folder=grid_file.parent)
+    )
     if other_inventory:
         grid = grid.model_copy(update={"inventory": other_inventory})
     line = document.line(("inventory",))

@@ -13,7 +13,8 @@ from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.records import secret_key
 from harness.records.directory import StudyDirectory, digest
-from harness.records.study import Configuration, SentFile
+from harness.records.sent_file import SentFile
+from harness.records.study import Configuration
 from harness.secrecy import Masks
 
 

@@ -13,7 +13,14 @@ from harness.summarise.summary import Summary, prices_of, summarise_records
 
 def summarise_study(directory: StudyDirectory, study: StudyRecord, records: Mapping[str, TrialRecord]) -> Summary:
     """Summarise these records of a study, with the histograms of its directory and the prices of its hosts."""
-    return summarise_records(study.scaled_grid, records, directory.latencies, directory.failures, prices_of(study))
+    return summarise_records(
+        study.scaled_grid,
+        records,
+        directory.latencies,
+        directory.failures,
+        prices_of(study),
+        directory.request_histograms,
+    )
 
 
 def csv_files(summary: Summary) -> dict[str, str]:
@@ -26,6 +33,8 @@ def csv_files(summary: Summary) -> dict[str, str]:
         "cells.csv": csv_tables.cells_csv(tables.cells(summary)),
         "gains.csv": csv_tables.gains_csv(tables.gains(summary), summary.grid),
     }
+    if rows := tables.requests(summary):
+        files["requests.csv"] = csv_tables.requests_csv(rows)
     if summary.failovers:
         files["failover.csv"] = csv_tables.failover_csv(tables.failover(summary))
     if any(capacity.requests for capacity in summary.capacities):

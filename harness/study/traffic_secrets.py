@@ -54,7 +54,7 @@ def forms(value: str) -> set[str]:
 
 def _read(root: Path, source: Path, names: Iterable[str]) -> dict[str, str]:
     """Return variable → value, as Ansible resolves them for the first load generator."""
-    module = "harness.deploy.inventory.secrets_process"
+    module = "harness.deploy.inventory.resolve_process"
     try:
         done = confined_process.run(module, [str(root), str(source), *names], root, os.environ, positions.LIMIT_S)
     except subprocess.TimeoutExpired:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -16,11 +17,12 @@ from harness.plan.order import PlannedTrial
 from harness.records.context import Context, HostState, HostStates
 from harness.records.counters import BalancerCounters, Counters, GeneratorCounters
 from harness.records.failover import ServerFailure
+from harness.records.requests import Histograms, Logins, RequestStats
 from harness.records.series import BalancerSample, Sample
 from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study.collect import HostReport
 from harness.study.trial_context import TrialContext
-from harness.traffic.load_generator import LoadResult, LoadSpec
+from harness.traffic.load_generator import LoadResult, LoadSpec, LoginCounts, RequestCounts
 from harness.traffic.run_load import Collected
 
 Latencies = list[tuple[int, int]]  # (ms, requests)
@@ -99,6 +101,7 @@ def build(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport
     successes, failures = _latencies_by_balancer(balancer.pop("times_ms", {}), context.grid)
     users = result.users or trial.spec.users
     planned = trial.planned
+    by_name = _by_name(result, context.grid)
     record = TrialRecord(
         id=trial.id,
         cell=planned.cell.by_name,
@@ -106,6 +109,10 @@ def build(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport
         block_position=trial.position,
         started_at=load.began.isoformat(timespec="seconds"),
         outcome=Outcome.NONE,
+        requests={name: _stats(counted) for name, counted in by_name.items()},
+        transactions=result.transactions and _stats(result.transactions),
+        logins=Logins(**asdict(result.logins)) if result.logins != LoginCounts() else None,
+        sent=result.sent,
         latency_source="generator" if result.latencies else "balancer",
         unloaded_ms=round(trial.unloaded_s * 1000, 3),
         load_s=round(load.collected.ended_at - load.started_at, 3),
@@ -126,7 +133,28 @@ def build(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport
         latencies=result.latencies or latency_stats.histogram_of_ms(successes),
         failures=result.failures if result.latencies else latency_stats.histogram_of_ms(failures),
         machines=watcher.machines(load.generator),
+        requests={name: Histograms(counted.latencies, counted.failures) for name, counted in by_name.items()},
+        transactions=Histograms(result.transactions.latencies, result.transactions.failures)
+        if result.transactions
+        else Histograms(),
         ended_at=load.collected.ended_at,
+    )
+
+
+def _by_name(result: LoadResult, grid: Grid) -> Mapping[str, RequestCounts]:
+    """Return the counts by name; empty for one plain request, whose totals are the same."""
+    is_plain = grid.traffic is None and not grid.objectives.p95_by_name
+    return {} if is_plain else result.requests
+
+
+def _stats(counted: RequestCounts) -> RequestStats:
+    """Return the counts as recorded; all other values are judged later."""
+    return RequestStats(
+        requests=counted.requests,
+        failed=counted.failed,
+        completed=counted.completed,
+        slow=counted.slow,
+        errors=counted.errors,
     )
 
 

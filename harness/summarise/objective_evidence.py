@@ -7,9 +7,10 @@ Clopper-Pearson interval decides about failed requests: none of 75 failed is no 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from harness.grid.schema import Objectives
+from harness.grid.objectives import Objectives
 from harness.summarise.capacity import counts
 from harness.summarise.capacity.counts import Evidence
 from harness.summarise.cells.cell import CellSummary
@@ -19,31 +20,51 @@ from harness.summarise.statistics.intervals import Interval
 CONFIDENCE = 0.975  # one-sided, as the ends of a 95 % interval have it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ObjectiveEvidence:
-    """Whether each objective is shown to be met, with what is missing, as a clause; empty where nothing is."""
+    """Whether each objective is shown to be met, with what is missing, as a clause; empty where nothing is.
+
+    `by_name` has the same pair for each request with an objective of its own.
+    """
 
     p95: bool
     error_rate: bool
     p95_missing: str = ""
     error_rate_missing: str = ""
+    by_name: Mapping[str, tuple[bool, str]] = field(default_factory=dict)
 
     @property
     def shown(self) -> bool:
         """Whether all objectives are shown to be met."""
-        return self.p95 and self.error_rate
+        return self.p95 and self.error_rate and all(shown for shown, _ in self.by_name.values())
 
 
 def of_cell(objectives: Objectives, cell: CellSummary) -> ObjectiveEvidence:
     """The evidence of a cell for its objectives; an objective that the grid does not have is met."""
-    p95, p95_missing = _p95(objectives, cell)
+    found = None if cell.lateness else p95_interval_ms(cell)
+    p95, p95_missing = (True, "") if objectives.p95_s is None else _p95(objectives.p95_s, found)
     error_rate, error_rate_missing = _error_rate(objectives, cell)
-    return ObjectiveEvidence(p95, error_rate, p95_missing, error_rate_missing)
+    blocks = {each.name: each.p95_by_block.values() for each in cell.by_request}
+    by_name = {
+        name: _p95(p95_s, None if cell.lateness else _interval(blocks.get(name, ())))
+        for name, p95_s in objectives.p95_of_names(blocks).items()
+    }
+    return ObjectiveEvidence(
+        p95=p95,
+        error_rate=error_rate,
+        p95_missing=p95_missing,
+        error_rate_missing=error_rate_missing,
+        by_name=by_name,
+    )
 
 
 def p95_interval_ms(cell: CellSummary) -> Interval | None:
     """p95 in ms over the trials, with its 95 % interval; None without any, or with a p95 of 0."""
-    found = [waits.get("p95") for waits in cell.waits_by_block.values()]
+    return _interval(waits.get("p95") for waits in cell.waits_by_block.values())
+
+
+def _interval(values: Iterable[float | None]) -> Interval | None:
+    found = list(values)
     logs = [math.log(value) for value in found if value]
     if not logs or len(logs) < len(found):
         return None
@@ -52,10 +73,8 @@ def p95_interval_ms(cell: CellSummary) -> Interval | None:
     return Interval(math.exp(mean.value), *ends)
 
 
-def _p95(objectives: Objectives, cell: CellSummary) -> tuple[bool, str]:
-    if objectives.p95 is None:
-        return True, ""
-    found, limit_ms = None if cell.lateness else p95_interval_ms(cell), objectives.p95 * 1000
+def _p95(p95_s: float, found: Interval | None) -> tuple[bool, str]:
+    limit_ms = p95_s * 1000
     if found is None or found.high is None or found.low is None:
         return False, ""
     if found.low <= limit_ms < found.high:

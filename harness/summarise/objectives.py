@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.grid.cells import FixedCells
-from harness.grid.schema import Grid, Objectives
+from harness.grid.objectives import Objectives
+from harness.grid.schema import Grid
 from harness.summarise import objective_evidence
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainKind
@@ -37,24 +38,35 @@ def judge(grid: Grid, cells: Sequence[CellSummary], gains: Sequence[Gain]) -> li
 
 def _cell(objectives: Objectives, cell: CellSummary) -> list[ObjectiveResult]:
     found = []
-    behind = f"; {cell.served} was served, so a queue grows" if cell.falls_behind else ""
     evidence = objective_evidence.of_cell(objectives, cell)
     p95_ms = cell.objective_p95_ms  # with failures, which no user was served
-    late = "" if not cell.lateness or p95_ms is not None else ": the load generator was late in all trials"
     if objectives.error_rate is not None:
         got = "not measured" if cell.error_rate is None else percent(cell.error_rate, 2)
-        text = f"{cell.name}: error rate {got}, objective at most {percent(objectives.error_rate, 2)}{behind}"
+        text = f"{cell.name}: error rate {got}, objective at most {percent(objectives.error_rate, 2)}{_behind(cell)}"
         text += f"; {evidence.error_rate_missing}" if evidence.error_rate_missing else ""
         met = objectives.error_rate_met(cell.error_rate) and not cell.falls_behind
         found.append(ObjectiveResult(f"{cell.name}: error rate", met, text))
-    if objectives.p95 is not None:
-        got = f"not measured{late}" if p95_ms is None else f"{p95_ms:.0f} ms"
-        text = f"{cell.name}: p95 {got}, objective at most {objectives.p95 * 1000:.0f} ms"
+    if objectives.p95_s is not None:
         clauses = [f"the mean {cell.latency_unsteady}" if cell.latency_unsteady else "", evidence.p95_missing]
-        text = "; ".join(filter(None, [text, *clauses]))
-        met = objectives.p95_met(p95_ms) and not cell.falls_behind
-        found.append(ObjectiveResult(f"{cell.name}: p95", met, text + behind))
+        found.append(_p95(cell, "p95", objectives.p95_s, p95_ms, clauses))
+    known = cell.objective_p95_ms_by_name
+    for name, p95_s in objectives.p95_of_names(known).items():
+        found.append(_p95(cell, f"p95 of {name}", p95_s, known.get(name), [evidence.by_name[name][1]]))
     return found
+
+
+def _behind(cell: CellSummary) -> str:
+    return f"; {cell.served} was served, so a queue grows" if cell.falls_behind else ""
+
+
+def _p95(cell: CellSummary, what: str, limit_s: float, p95_ms: float | None, clauses: Sequence[str]) -> ObjectiveResult:
+    """The objective for the p95 of all requests, or of one name."""
+    late = "" if not cell.lateness or p95_ms is not None else ": the load generator was late in all trials"
+    got = f"not measured{late}" if p95_ms is None else f"{p95_ms:.0f} ms"
+    text = f"{cell.name}: {what} {got}, objective at most {limit_s * 1000:.0f} ms"
+    text = "; ".join(filter(None, [text, *clauses])) + _behind(cell)
+    met = p95_ms is not None and p95_ms <= limit_s * 1000 and not cell.falls_behind
+    return ObjectiveResult(f"{cell.name}: {what}", met, text)
 
 
 def _step(objectives: Objectives, gain: Gain) -> list[ObjectiveResult]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from harness.grid.cell import Cell
@@ -18,9 +18,10 @@ from harness.summarise.calibration import CalibrationCheck
 from harness.summarise.capacity import by_topology, capacity, window
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.capacity.window import ShortWindow
-from harness.summarise.cells import failover, slow_server
+from harness.summarise.cells import failover, requests, slow_server
 from harness.summarise.cells.cell import CellSummary, saturated, summarise
 from harness.summarise.cells.failover import CellFailover
+from harness.summarise.cells.requests import ByRequest
 from harness.summarise.comparison import capacity_effects, factors
 from harness.summarise.comparison.capacity_effects import CapacityEffect
 from harness.summarise.comparison.factors import FactorEffect
@@ -75,6 +76,12 @@ class Summary:
     objectives: list[ObjectiveResult] = field(default_factory=list)
     calibration: CalibrationCheck | None = None
 
+    @property
+    def has_requests_by_name(self) -> bool:
+        """Whether there are requests of more than one name, or transactions."""
+        names = {each.name for cell in self.cells for each in cell.by_request}
+        return len(names) > 1 or any(cell.transactions for cell in self.cells)
+
 
 class RecordedStudy(Protocol):
     """Part of a study's directory that a summary is computed from."""
@@ -91,12 +98,20 @@ class RecordedStudy(Protocol):
     def failures(self, where: str) -> str:
         """Return the encoded histogram of a trial's failures."""
 
+    def request_histograms(self, where: str) -> ByRequest:
+        """Return the encoded histograms of a trial by the name of the request, None for transactions."""
+
 
 def summarise_directory(directory: RecordedStudy) -> Summary:
     """Summarise the trials that a study has recorded; raises BadInput when there is no study."""
     study = directory.need_study()
     return summarise_records(
-        study.scaled_grid, directory.trials(), directory.latencies, directory.failures, prices_of(study)
+        study.scaled_grid,
+        directory.trials(),
+        directory.latencies,
+        directory.failures,
+        prices_of(study),
+        directory.request_histograms,
     )
 
 
@@ -112,10 +127,11 @@ def summarise_records(
     latencies: Histograms = lambda _: "",
     failures: Histograms = lambda _: "",
     prices: Prices = Prices(),  # noqa: B008 - frozen, no host
+    by_request: Callable[[str], ByRequest] = lambda _: {},
 ) -> Summary:
-    """Summarise records by path; `latencies` and `failures` return a trial's histograms."""
+    """Summarise records by path; `latencies`, `failures` and `by_request` return a trial's histograms."""
     state = state_of(grid, records)
-    cells, failovers = _cells(grid, state.cells, records, latencies, failures)
+    cells, failovers = _cells(grid, state.cells, records, latencies, failures, by_request)
     own = [cell.by_name for cell in state.at_saturation]
     gains = gain.all_gains(cells, grid.evidence)
     gains += gain.at_saturation([cell for cell in cells if cell.cell in own], cells, grid.evidence)
@@ -153,8 +169,8 @@ def of_cells(
         machine_speed_mattered=machine_speed.mattered(speed, widest, limits),
         server_spread=server_spread.of_records(records.values()),
         widest_half_width=widest,
-        usl_fits=scalability.usl_fits(cells),
-        efficiency_profiles=scalability.efficiency_profiles(cells),
+        usl_fits=scalability.usl_fits(cells, limits.mix_held),
+        efficiency_profiles=scalability.efficiency_profiles(cells, limits.mix_held),
         failovers=failovers,
         capacities=capacities,
         capacity_gains=capacity.all_gains(capacities, limits),
@@ -175,19 +191,22 @@ def _cells(
     records: Mapping[str, TrialRecord],
     latencies: Histograms,
     failures: Histograms,
+    by_request: Callable[[str], ByRequest],
 ) -> tuple[list[CellSummary], list[CellFailover]]:
     """All cells, and the failover of those with a server failure."""
     by_cell: dict[str, list[str]] = {}
     for path, record in records.items():
         if not record.control and record.repeat:
             by_cell.setdefault(TrialPath.parse(path).cell, []).append(path)
-    found, failovers = [], []
+    found, failovers, names = [], [], [each.name for each in grid.requests]
     for cell in cells:
         paths = by_cell.get(cell.slug, [])
         usable = [path for path in paths if records[path].usable]
         good, bad = ([histogram(path) for path in usable] for histogram in (latencies, failures))
         mine, expected = [records[path] for path in paths], grid.expected_statuses
-        found.append(summarise(cell.by_name, mine, good, grid.evidence, bad, expected))
+        named = [by_request(path) if records[path].requests else {} for path in usable]
+        one = summarise(cell.by_name, mine, good, grid.evidence, bad, expected, named)
+        found.append(replace(one, by_request=requests.in_order(one.by_request, names)))
         if cell.fail_servers:
             failovers.append(failover.of_cell(found[-1], mine))
     return found, failovers

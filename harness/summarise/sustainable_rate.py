@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.grid.load import LOAD_FACTORS, RATE, level_of, without_load
-from harness.grid.schema import Objectives
+from harness.grid.objectives import Objectives
 from harness.grid.types import Levels
 from harness.records.trial import Component
 from harness.summarise import objective_evidence
@@ -82,7 +82,7 @@ def _meets(objectives: Objectives, cell: CellSummary) -> bool:
     """Whether a cell meets the objectives for a load; without any, a saturated cell counts too."""
     if objectives.for_a_load and cell.falls_behind:
         return False
-    return objectives.met(cell.error_rate, cell.objective_p95_ms)
+    return objectives.met(cell.error_rate, cell.objective_p95_ms, cell.objective_p95_ms_by_name)
 
 
 def _key(levels: Levels) -> tuple[tuple[str, Any], ...]:

@@ -1,4 +1,4 @@
-"""Rows of cells.csv, gains.csv, capacity.csv and failover.csv; harness/records/frames.py has their columns. Pure."""
+"""Rows of the tables next to a report, such as cells.csv; harness/records/frames.py has their columns. Pure."""
 
 from __future__ import annotations
 
@@ -31,6 +31,27 @@ def cells(summary: Summary) -> list[dict[str, object]]:
             }
         )
     return rows
+
+
+def requests(summary: Summary) -> list[dict[str, object]]:
+    """One row a cell and request, and one for the transactions of a cell; none for one plain request."""
+    return [
+        {
+            **cell.cell,
+            "request": each.name,
+            "kind": "transaction" if each is cell.transactions else "request",
+            "requests": each.requests,
+            "failed": each.failed,
+            "share": each.share,
+            "tps_mean": each.tps.value if each.tps else None,
+            "tps_low": each.tps.low if each.tps else None,
+            "tps_high": each.tps.high if each.tps else None,
+            "error_rate": each.error_rate,
+            **{f"{name}_ms": value for name, value in each.latency_ms.items()},
+        }
+        for cell in summary.cells
+        for each in (*cell.by_request, *((cell.transactions,) if cell.transactions else ()))
+    ]
 
 
 def gains(summary: Summary) -> list[dict[str, object]]:

@@ -31,7 +31,7 @@ class _Unreadable(Exception):
         self.problems = problems
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DataReader:
     """Reads everything that one grid sends; `folder` is that of the grid file."""
 
@@ -42,7 +42,7 @@ class DataReader:
     _bytes: int = 0
 
     def read(self, grid: Grid) -> Dataset | None:
-        """Return rows and files, None if the traffic has none; the problems are in `problems`."""
+        """Return rows and files, None if the traffic has none or has no readable rows; see `problems`."""
         data = grid.traffic.data if grid.traffic else None
         rows: list[Row] | None = []
         if data is not None:
@@ -53,32 +53,24 @@ class DataReader:
                 self._at(where, lambda path=path: self._uploads(path, rows))  # type: ignore[misc]  # called at once
         if grid.traffic is not None and grid.traffic.script is not None:
             self._own_script(grid.traffic.script, grid.traffic.files)
-        if self.problems or (data is None and not self._files):
+        if rows is None or (data is None and not self._files):
             return None
-        return Dataset(rows=tuple(rows or ()), files=self._files, sources=self._sources)
+        return Dataset(rows=tuple(rows), files=self._files, sources=self._sources)
 
     def _own_script(self, script: str, files: tuple[str, ...]) -> None:
         """Read and check an nGrinder script, and its files."""
 
         def read() -> None:
             self._upload(script)
-            content = self._files[script]
-            if len(content) > ngrinder_script.LARGEST_SCRIPT:
-                allowed = f"Allowed: {ngrinder_script.LARGEST_SCRIPT:,} bytes"
-                raise _Unreadable(f"got {short(script)} of {len(content):,} bytes. {allowed}")
-            try:
-                text = content.decode()
-            except UnicodeDecodeError:
-                raise _Unreadable(f"{script} is not text in UTF-8") from None
-            if wrong := list(ngrinder_script.problems(script, text)):
+            if wrong := list(ngrinder_script.wrong_content(script, self._files[script])):
                 raise _Unreadable(*wrong[:MOST_PROBLEMS])
 
         self._at(("traffic", "script"), read)
         for place, path in enumerate(files):
             self._at(("traffic", "files", place), lambda path=path: self._upload(path))  # type: ignore[misc]
-        if (size := sum(len(self._files.get(path, b"")) for path in files)) > ngrinder_script.LARGEST_FILES:
-            allowed = f"Allowed: {ngrinder_script.LARGEST_FILES:,}, as agents get them again for each trial"
-            self.problems.append((("traffic", "files"), f"traffic.files: {size:,} bytes in all. {allowed}"))
+        size = sum(len(self._files.get(path, b"")) for path in files)
+        if words := ngrinder_script.too_large(size):
+            self.problems.append((("traffic", "files"), f"traffic.files: {words}"))
 
     def _at(self, where: Path_, read: Callable[[], Any]) -> Any:
         """Call `read`; its problems become those of a place in the grid, with the result None."""
@@ -153,9 +145,10 @@ class DataReader:
             if not file.is_file() and file.exists():
                 raise _Unreadable(f"got {short(name)}: not a file")
             size = file.stat().st_size
-            if self._bytes + size > LARGEST:
+            together = self._bytes + size
+            if together > LARGEST:
                 raise _Unreadable(
-                    f"got {short(name)} of {size:,} bytes, {self._bytes + size:,} in all. Allowed: {LARGEST:,} bytes "
+                    f"got {short(name)} of {size:,} bytes, {together:,} in all. Allowed: {LARGEST:,} bytes "
                     "in all. Fix: use fewer rows or smaller files"
                 )
             content = file.read_bytes()

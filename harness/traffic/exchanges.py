@@ -118,7 +118,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     that answered instead.
     """
     expected = {server.address for server in servers}
-    topology = _Topology(context, cell, frozenset(expected), began=time.monotonic())
+    topology = _Topology(context=context, cell=cell, expected=frozenset(expected), began=time.monotonic())
     spec = load_spec(context, 1, f"{trial}.verify")
     spec = replace(spec, traffic=replace(spec.traffic, sessions=0))
     timeouts = 0
@@ -140,7 +140,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     raise TrialFailed(f"responses did not come from exactly {', '.join(sorted(expected))}: {problem}")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Topology:
     """The servers that should answer, and the time that there is for it."""
 

@@ -62,7 +62,7 @@ def load_spec(context: TrafficContext, users: int, trial: str) -> LoadSpec:
         window_from_s=load.window_from_s,
         traffic=SentTraffic.of_grid(context.grid),
         keep_alive=load.keep_alive,
-        slow_after_s=context.grid.objectives.p95,
+        slow_after_s=context.grid.objectives.p95_s,
     )
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.grid import templates
+from harness.grid.bodies import BYTES, FormPart, content_type, pairs
 from harness.grid.dataset import Dataset
-from harness.grid.request import BYTES, Expect, FormPart, HttpRequest, Request, content_type, pairs
+from harness.grid.request import Expect, HttpRequest, Request
 from harness.grid.schema import Grid
 from harness.grid.traffic import SESSIONS, Login, TrafficRequest, of_request
 
@@ -34,6 +35,7 @@ class SentTraffic:
     script: str = ""  # nGrinder script of yours instead of requests: its key in the dataset's files
     script_files: tuple[str, ...] = ()  # keys of the files next to it
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    slow_after_s: Mapping[str, float] = field(default_factory=dict)  # name → latency above which a success is slow
     values: Mapping[str, str] = field(default_factory=dict, repr=False)  # of extracted names that no response gives
 
     @classmethod
@@ -58,6 +60,7 @@ class SentTraffic:
             script_files=grid.traffic.files if grid.traffic else (),
             sessions=(login.sessions or SESSIONS) if login and grid.is_open else 0,
             secrets=grid.traffic_secrets,
+            slow_after_s=_slow_after_s(grid),
         )
 
     def reusing_rows(self) -> SentTraffic:
@@ -67,12 +70,13 @@ class SentTraffic:
     def for_stored_response(self) -> SentTraffic:
         """Return traffic for a balancer that gives every request the same response with status 200.
 
-        A single request keeps its expectations, so that its response must be a success. Others have none, there are no
-        logins and pauses, and extracted names have a value. Instead of a script, one GET is sent.
+        A single request that is the same every time keeps its expectations, because the response is that of a server.
+        Others have none, there are no logins and pauses, and extracted names have a value. Instead of a script, one GET
+        is sent.
         """
         if self.script:  # its assertions are unknown
             return SentTraffic.of(Request(path="/"))
-        if self.login is None and not self.has_steps and len(self.requests) == 1 and not self.requests[0].extract:
+        if self.login is None and not self.has_steps and len(self.requests) == 1 and self.requests[0].is_plain:
             return self.reusing_rows()
         extracted = [name for each in (self.login, *self.requests) if each for name in each.extract]
         return replace(
@@ -88,7 +92,13 @@ class SentTraffic:
         return {
             "kind": "steps" if self.has_steps else "requests",
             "requests": [
-                {"name": each.name, "weight": each.weight, "pause_s": each.pause_s, **self._sent(each)}
+                {
+                    "name": each.name,
+                    "weight": each.weight,
+                    "pause_s": each.pause_s,
+                    "slow_after_s": self.slow_after_s.get(each.name),
+                    **self._sent(each),
+                }
                 for each in self.requests
             ],
             "login": self._sent(self.login) if self.login else None,
@@ -145,3 +155,9 @@ class SentTraffic:
             return content_type(path)
         kinds = {content_type(key) for key in (self.dataset.files if self.dataset else ())}
         return kinds.pop() if len(kinds) == 1 else BYTES
+
+
+def _slow_after_s(grid: Grid) -> dict[str, float]:
+    """Return name → objective p95 of its requests: its own one, or that of all requests."""
+    names, for_all = [each.name for each in grid.requests], grid.objectives.p95_s
+    return grid.objectives.p95_of_names(names) if for_all is None else dict.fromkeys(names, for_all)

@@ -39,7 +39,7 @@ def latency_by_load(
     width = min(PAPER_WIDTH // columns - 45, 170 if small else PAPER_WIDTH)
     x = _loads_axis(rows, title, own)
     scale = alt.Scale(type="log", domain=list(span), nice=False)
-    y = alt.Y("ms:Q", scale=scale, axis=alt.Axis(title="milliseconds", values=_ticks(span), labelExpr=NUMBERS))
+    y = alt.Y("ms:Q", scale=scale, axis=alt.Axis(title="milliseconds", values=ticks(span), labelExpr=NUMBERS))
     layers = _percentiles(rows, x, y)
     marks = [{**row, "kind": "label"} for row in labels]
     if objective is not None:
@@ -106,7 +106,7 @@ def _knees(sides: set[str], x: alt.X, y: alt.Y) -> list[Any]:
     return layers
 
 
-def _ticks(span: tuple[float, float]) -> list[float]:
+def ticks(span: tuple[float, float]) -> list[float]:
     """Powers of ten within the span, with their doubles and fives where these are few."""
     decades = range(math.floor(math.log10(span[0])), math.ceil(math.log10(span[1])) + 1)
     for steps in ((1,), (1, 3), (1, 2, 5)):

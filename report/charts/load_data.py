@@ -45,7 +45,7 @@ def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
     factor = next(name for name in LOAD_FACTORS if name in summary.grid.factors)
     if not rows:
         return None
-    wanted = summary.grid.objectives.p95
+    wanted = summary.grid.objectives.p95_s
     # A search loads each topology around its own capacity.
     own = isinstance(summary.grid.cells, SearchedCells) and any(one.value is not None for one in summary.capacities)
     knees = [

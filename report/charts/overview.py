@@ -9,7 +9,7 @@ from harness.records.trial import TrialData
 from harness.summarise.gains.gain import Gain
 from harness.summarise.summary import Summary
 from report import estimates
-from report.charts import capacity_data, gain_data, latency_data, load_data, series_data
+from report.charts import capacity_data, gain_data, latency_data, load_data, request_data, series_data
 from report.elements import Chart
 
 
@@ -35,5 +35,6 @@ def charts(
         series_data.series(cells, counted, grid.load.window_from_s, grid.load.duration),
         latency_data.chart(cells, counted, grid.evidence.percentile_p99_samples) if equal_loads else None,
         load_data.chart(summary, trials),
+        request_data.chart(summary),
     )
     return {chart.name: chart for chart in found if chart}

@@ -11,10 +11,10 @@ from report.model import QUESTION, Report
 
 
 def markdown(report: Report, summary: Summary) -> str:
-    """Answer, capacities, gains, key findings and objectives as Markdown."""
+    """Answer, capacities, gains, requests by name, key findings and objectives as Markdown."""
     lines = [f"### {_plain(report.title)}: {QUESTION}", ""]
     lines += [*(f"**{_plain(sentence)}**" for sentence in report.answer), ""]
-    for table in (report.capacity, report.gains):
+    for table in (report.capacity, report.gains, report.requests):
         if table is not None:
             lines += [_row(table.columns), _row(["---"] * len(table.columns)), *(_row(row) for row in table.rows), ""]
             lines += [line for footnote in table.footnotes for line in (_plain(footnote), "")]

@@ -28,6 +28,7 @@ def shortened(report: Report) -> Report:
         bottlenecks=_short(report.bottlenecks, "report.html has all"),
         throughput=_short(report.throughput, "cells.csv and report.html have all"),
         latency=_short(report.latency, "cells.csv and report.html have all"),
+        requests=report.requests and _short(report.requests, "requests.csv and report.html have all"),
         trials=_short(report.trials, "report.html has all", first=OUTCOME),
     )
 

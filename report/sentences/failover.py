@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.grid.load import level_of
-from harness.grid.schema import Objectives
+from harness.grid.objectives import Objectives
 from harness.summarise.cells.failover import CellFailover, Spread
 from harness.words import load_name
 from report import format as text
@@ -32,7 +32,7 @@ def sentence(one: CellFailover, objectives: Objectives) -> str:
     if objectives.p95 is None or one.over_p95 is None:
         clauses.append(_response_time(one))
     if objectives.p95 is not None:
-        clauses.append(_objective(one, objectives.p95))
+        clauses.append(_objective(one, objectives.p95_s))
     trials = "one trial" if one.trials == 1 else f"means of {one.trials} trials"
     load = load_name(one.others) + ("," if len(one.others) > 1 else "")
     return f"At {load} {_subject(one)} under load: {'; '.join(filter(None, clauses))} ({trials})."
@@ -95,12 +95,15 @@ def _response_time(one: CellFailover) -> str:
     return f"the mean response time recovered{some} within {mean_seconds(one.latency_recovery_s)} ({change})"
 
 
-def _objective(one: CellFailover, p95_s: float) -> str:
-    """When p95 met its objective again, by the seconds; without these whether the whole window met it."""
-    objective = f"objective of {p95_s * 1000:.0f} ms"
+def _objective(one: CellFailover, p95_s: float | None) -> str:
+    """When p95 met its objective again, by the seconds; without these whether the whole window met it.
+
+    `p95_s` is None with objectives by the name of the request.
+    """
+    objective = "objectives of the requests" if p95_s is None else f"objective of {p95_s * 1000:.0f} ms"
     if one.over_p95 is not None:
         return _recovered(one, objective, one.over_p95)
-    if one.p95_ms is None:
+    if one.p95_ms is None or p95_s is None:
         return ""
     met = "meets" if one.p95_ms <= p95_s * 1000 else "misses"
     return (

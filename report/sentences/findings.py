@@ -139,7 +139,7 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) ->
         advice = "Use a higher rate to load them" if grid.is_open else "Use more users or a shorter think time"
         if saturated:
             needed = HEADROOM * many * max(saturated)
-            rounded = -(-needed * grid.load.think_time // ROUND_USERS) * ROUND_USERS
+            rounded = -(-needed * grid.think_per_request_s // ROUND_USERS) * ROUND_USERS
             more = f"{grid.nominal_per_s(needed):.0f}/s" if grid.is_open else f"{rounded:.0f} users"
             advice = f"Use about {more} to load {phrases.cardinal(many)}"
         found.append(f"At {load} servers beyond {phrases.cardinal(few)} were idle. {advice}.")

@@ -18,7 +18,8 @@ def sentence(study: StudyRecord, blocks: int) -> str:
 
 def few_blocks(study: StudyRecord) -> str:
     """The predicted-idle cells, their prediction and its outcome."""
-    clauses = predicted_idle.sentences(study.predicted_idle, study.nominal_grid, study.nominal_grid.load.think_time)
+    think_s = study.nominal_grid.think_per_request_s
+    clauses = predicted_idle.sentences(study.predicted_idle, study.nominal_grid, think_s)
     needed = study.scaled_grid.evidence.interval_repeats
     if study.predicted_idle is not None and study.predicted_idle.blocks < needed:
         clauses.append(f"fewer than {needed} trials have no interval")

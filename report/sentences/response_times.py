@@ -20,7 +20,7 @@ def change(found: ResponseTimeChange | None, grid: Grid) -> str:
     if found is None or found.obstacle:
         return ""
     clauses = [_clause("median response time", *found.ends_ms["p50"], found.conclusion("p50"))]
-    if grid.objectives.p95 is not None:  # compared with failures among the requests
+    if grid.objectives.p95_s is not None:  # compared with failures among the requests
         clauses.append(_clause("p95", *found.ends_ms["p95"], found.conclusion("p95")))
     return phrases.joined([clause for clause in clauses if clause])
 

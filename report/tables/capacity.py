@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.grid.objectives import in_words
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.statistics.conclusion import Conclusion
@@ -10,7 +11,7 @@ from report import estimates, phrases
 from report import format as text
 from report.elements import Table
 
-OBJECTIVES = {"p95": "p95", "error_rate": "errors"}
+OBJECTIVES = {"error_rate": "errors"}
 COLUMNS = [
     "topology",
     "capacity",
@@ -44,7 +45,7 @@ def _row(one: Capacity, gain: CapacityGain | None) -> list[str]:
         one.name.replace(" ", "\u00a0", 1),
         estimates.amount(one),
         estimates.interval(one) or text.NOTHING,
-        OBJECTIVES.get(one.first_missed, one.first_missed) or text.NOTHING,
+        OBJECTIVES.get(one.first_missed) or in_words(one.first_missed) or text.NOTHING,
         f"≥ {text.ratio(ratio.value)}" if floor and ratio else text.ratio(ratio),
         text.NOTHING if floor else text.ratio_interval(ratio),
         estimates.efficiency(gain) if gain and ratio else text.NOTHING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.grid.schema import Objectives
+from harness.grid.objectives import Objectives
 from harness.records.trial import Component
 from harness.summarise.cost import CostSummary
 from harness.summarise.sustainable_rate import SustainableRate

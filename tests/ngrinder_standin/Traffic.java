@@ -69,7 +69,9 @@ final class Traffic {
     /** Whether the user is logged in, after a try if it was not. Not counted. */
     boolean login() {
         Map<String, Object> login = Settings.cast(settings.traffic == null ? null : settings.traffic.get("login"));
-        loggedIn |= login == null || perform(login, row(user, drawn(user + "/0")[1]), trial + ".login");
+        if (!loggedIn) {
+            loggedIn = login == null || perform(login, row(user, drawn(user + "/0")[1]), trial + ".login");
+        }
         return loggedIn;
     }
 

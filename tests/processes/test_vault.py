@@ -11,7 +11,7 @@ import pytest
 
 from harness.deploy.inventory import resolve
 from harness.secrecy import MASK
-from harness.study import identity
+from harness.study import identity, traffic_secrets
 from tests.builders import grid
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,3 +56,16 @@ def test_values_from_a_vault_are_masked(vaulted: Path) -> None:
     assert [stat.S_IMODE(path.stat().st_mode) for path in (kept.parent, kept)] == [0o700, 0o600]
     assert str(resolve.find(ROOT, vaulted, "vaulted")[0]) == str(found), "the stored copy must be equal"
     kept.unlink()
+
+
+def test_a_secret_of_traffic_comes_out_of_a_vault_and_is_nowhere_else(vaulted: Path) -> None:
+    """The environment takes precedence. The study never stores the values."""
+    request = {"path": "/", "headers": {"x-file": "${secret.OWN_FILE}", "x-word": "${secret.OWN_WORD}"}}
+    traffic = {"requests": [{"name": "a", "request": {**request, "text": "${secret.OWN_GONE}"}}]}
+    inventory, _ = resolve.find(ROOT, vaulted, "vaulted")
+    written = grid(request=None, traffic=traffic)
+    found, missing = traffic_secrets.fill(ROOT, vaulted, written, inventory, {"OWN_WORD": "canary-word"})
+    assert found.traffic_secrets == {"OWN_FILE": "canary-file", "OWN_WORD": "canary-word"}
+    assert [text.partition(":")[0] for _, text in missing] == ["traffic.requests.0.request.text"]
+    assert "canary" not in str(identity.effective(found, inventory))
+    (ROOT / ".state" / "inventory" / f"{resolve.sources_hash(ROOT, vaulted)}.json").unlink()

@@ -92,7 +92,7 @@ ALLOWED: list[tuple[str, str, str]] = [
     ("docs/reference/files.md", "`refused`", "a kind of failure, by the network's own term"),
     ("harness/records/key_descriptions.py", "`refused`", "a kind of failure, by the network's own term"),
     ("harness/records/failure_kind.py", 'CONNECTION_REFUSED = "refused"', "the same kind of failure"),
-    ("roles/locust/files/image/users.py", 'return "refused" if', "the same kind of failure"),
+    ("roles/locust/files/image/sending.py", 'return "refused" if', "the same kind of failure"),
     ("roles/rehearsal_machine/tasks/service.yml", "'degraded'", "a state of systemd"),
 ]
 MOST_ALLOWED = 15

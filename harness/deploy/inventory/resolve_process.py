@@ -1,6 +1,7 @@
 """Print an inventory as Ansible resolves it, as JSON: python -m harness.deploy.inventory.resolve_process ROOT PATH.
 
-It runs in a confined process, because an inventory can take any amount of time and memory.
+With names of variables after PATH it prints their values for the first load generator, decrypted. It runs in a confined
+process, because an inventory can take any amount of time and memory.
 """
 
 from __future__ import annotations
@@ -8,24 +9,40 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from harness.deploy import confined_process
 from harness.errors import DeployFailed
 
 
 def main() -> None:
-    """Print {"hosts": [[host, its description], ...]} or {"failed": reason}."""
+    """Print {"hosts": [[host, its description], ...]}, {"values": {name: value}} or {"failed": reason}."""
     confined_process.confine()
+    root, source, *names = sys.argv[1:]
+    try:
+        answer = _values(Path(root), Path(source), names) if names else _hosts(Path(root), Path(source))
+    except DeployFailed as error:
+        answer = {"failed": str(error)}
+    sys.stdout.write(json.dumps(answer))
+
+
+def _hosts(root: Path, source: Path) -> dict[str, Any]:
     from harness.deploy.ansible import Ansible  # takes long to load
 
-    root, source = Path(sys.argv[1]), Path(sys.argv[2])
-    try:
-        outcome = Ansible(root, source).run("playbooks/describe-inventory.yml")
-    except DeployFailed as error:
-        sys.stdout.write(json.dumps({"failed": str(error)}))
-        return
-    hosts = [(host, result["msg"]) for host, _, result in outcome.results if isinstance(result.get("msg"), dict)]
-    sys.stdout.write(json.dumps({"hosts": hosts}))
+    outcome = Ansible(root, source).run("playbooks/describe-inventory.yml")
+    return {"hosts": [(host, result["msg"]) for host, _, result in outcome.results if _is_mapping(result)]}
+
+
+def _values(root: Path, source: Path, names: list[str]) -> dict[str, Any]:
+    from harness.deploy.ansible import Ansible  # takes long to load
+
+    outcome = Ansible(root, source).run("playbooks/read-secrets.yml", {"study_secret_names": names})
+    found: dict[str, object] = next((result["msg"] for _, _, result in outcome.results if _is_mapping(result)), {})
+    return {"values": {name: str(value) for name, value in found.items()}}
+
+
+def _is_mapping(result: dict[str, Any]) -> bool:
+    return isinstance(result.get("msg"), dict)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ RULES = (
     Rule(
         id="E8",
         requirement="requests succeed and no server dies",
-        apply=(failures.errors,),
+        apply=(failures.errors, failures.logins),
         figure=("error_rate", "errors"),
     ),
     Rule(id="E9", requirement="logs and kernel counters have no named event", apply=(failures.events,)),

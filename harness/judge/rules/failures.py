@@ -60,6 +60,26 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         )
 
 
+def logins(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E8: failed logins. A user without a login sends no request, so that the load has fewer users than planned."""
+    if seen.logins is None or not seen.logins.failed:
+        return
+    counted = seen.logins
+    share = counted.failed / (counted.failed + counted.completed)
+    most = sorted(counted.errors.items(), key=lambda each: (-each[1], each[0]))[:3]
+    kinds = ", ".join(f"{count} {kind}" for kind, count in most)
+    is_invalid = share > limits.logins_invalid
+    yield Finding(
+        rule="E8",
+        severity=Severity.INVALID if is_invalid else Severity.WARNING,
+        cause=f"some users could not log in: {counted.failed} of {counted.failed + counted.completed} logins failed "
+        f"({kinds})",
+        next_step="check traffic.login and its data, or use a longer ramp_up if the service is too slow for all logins",
+        figure=share,
+        threshold=limits.logins_invalid if is_invalid else 0.0,
+    )
+
+
 def _explained(seen: Observation) -> tuple[str, str]:
     """Return the most frequent known event in the balancer's log and its fix; empty without one.
 

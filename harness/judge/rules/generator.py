@@ -123,11 +123,15 @@ def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 
 def _room_s(seen: Observation) -> float | None:
-    """Objective p95 minus R0: the time that queues may take. None without that objective, or if R0 misses it."""
-    if seen.p95_s is None:
-        return None
-    room_s = seen.p95_s - (figures.warm_s(seen) or seen.fastest_s or 0.0)
-    return room_s if room_s > 0 else None
+    """Objective p95 minus R0: the time that queues may take. None without that objective, or if R0 misses it.
+
+    The smallest one of objectives by name; R0 of a name is the 1st percentile of its latency under load.
+    """
+    warm_s = figures.warm_s(seen) or seen.fastest_s or 0.0
+    rooms_s = [p95_s - (seen.fastest_by_name.get(name) or warm_s) for name, p95_s in seen.p95_by_name.items()]
+    if seen.p95_s is not None:
+        rooms_s.append(seen.p95_s - warm_s)
+    return min((room_s for room_s in rooms_s if room_s > 0), default=None)
 
 
 def lateness(seen: Observation, limits: Thresholds) -> Iterator[Finding]:

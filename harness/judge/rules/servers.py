@@ -124,7 +124,7 @@ def _balancer_and_servers(seen: Observation, allowed: float) -> Iterator[Finding
         text = f"the failed {gone} reported no count; the other servers' counts were compared"
         yield Finding(rule="E13", severity=Severity.NOTE, cause=text, next_step="")
     servers = sum(seen.succeeded(by) for by in counted)
-    if not balancer - allowed <= servers <= balancer + given_up + allowed:
+    if not balancer - allowed <= servers <= balancer + given_up + seen.counted_logins + allowed:
         yield _different(
             f"the balancer counts {balancer} successes, the servers {servers}",
             "requests were lost between balancer and servers",

@@ -11,10 +11,11 @@ from harness.grid.schema import Grid
 from harness.grid.types import Level, Levels
 from harness.judge.balancing import Balancing
 from harness.records.trial import TrialRecord
-from harness.summarise.capacity import capacity, counts, crossing, limit, window
+from harness.summarise.capacity import by_objective, capacity, counts, crossing, limit, window
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, BoundReason, BoundReasonKind, Crossing
+from harness.summarise.cells.requests import mix
 from harness.summarise.statistics import queueing
 
 
@@ -32,7 +33,8 @@ def _count(record: TrialRecord, grid: Grid) -> Count | None:
 
 def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]:
     """By topology, in the order of their factors; none without an objective for a load or trials in blocks."""
-    allowed, factor = counts.allowed_shares(grid.objectives), grid.load_factor
+    names = by_objective.names_of(records.values())
+    allowed, factor = by_objective.allowed_shares(grid.objectives, names), grid.load_factor
     if not allowed:
         return []
     short = window.too_short(grid)
@@ -53,7 +55,14 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
         measured = [(float(record.cell[factor]), record) for record in topologies[key]]
         found_limit = limit.of_trials(measured, one.crossing, allowed, grid.evidence)
         one = replace(one, reference=reference(grid, one, records), limit=found_limit)
-        found.append(replace(one, hosts=_hosts(topologies[key]), removes_failed=_removes_failed(topologies[key])))
+        found.append(
+            replace(
+                one,
+                hosts=_hosts(topologies[key]),
+                removes_failed=_removes_failed(topologies[key]),
+                mix=mix([record for record in topologies[key] if record.usable]),
+            )
+        )
     return capacity.with_n_minus_1(found)
 
 
@@ -89,7 +98,7 @@ def reference(grid: Grid, one: Capacity, records: Mapping[str, TrialRecord]) -> 
     In requests per second at full speed, as levels are written. The time of a request outside its slot (R0 minus the
     service time) is subtracted from the objective.
     """
-    p95_s = grid.objectives.p95
+    p95_s = grid.objectives.p95_s
     if one.factor != RATE or p95_s is None or grid.load.process != "poisson":
         return None
     topology = {**one.others, "servers": one.servers}.items()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from harness.grid.objectives import in_words as in_words_of
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.records.trial import Component
@@ -14,6 +15,7 @@ from harness.summarise.capacity import crossing, pairing
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, BoundReasonKind, Crossing
 from harness.summarise.capacity.limit import CapacityLimit
+from harness.summarise.gains import mix
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.gains.obstacle import GainObstacle, ObstacleKind
 from harness.summarise.statistics import conclusion
@@ -21,8 +23,6 @@ from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
 from harness.words import load_name
 from harness.words import servers as in_words
-
-IN_WORDS = {"p95": "p95", "error_rate": "error rate"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,8 @@ class Capacity:
     the topology with one server fewer, None where that was not measured. `limit` is the bottleneck just above it, None
     where that is not known. `hosts` are the servers that took part, over all blocks. `removes_failed`: whether the
     balancer removes a failed server, None where that is not known. `undecided` are the objectives of which
-    nothing is known, each with its reason: the capacity is that of the others.
+    nothing is known, each with its reason: the capacity is that of the others. `mix` has name → requests of its trials
+    (rule E25).
     """
 
     others: Levels
@@ -47,6 +48,7 @@ class Capacity:
     limit: CapacityLimit | None = None
     hosts: tuple[str, ...] = ()
     removes_failed: bool | None = None
+    mix: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -93,7 +95,7 @@ class Capacity:
     def reason(self) -> str:
         """Why it is a bound, or has no interval, and of which objectives nothing is known; empty if none of them."""
         own = [self.crossing.reason.text] if self.crossing.reason else []
-        return "; ".join([*own, *(f"{IN_WORDS[each.objective]} unknown: {_why(each)}" for each in self.undecided)])
+        return "; ".join([*own, *(f"{in_words_of(each.objective)} unknown: {_why(each)}" for each in self.undecided)])
 
     @property
     def reason_kind(self) -> BoundReasonKind | None:
@@ -196,6 +198,9 @@ def _by_others(capacities: Sequence[Capacity]) -> list[list[Capacity]]:
 
 def between(smaller: Capacity, larger: Capacity, limits: Thresholds) -> CapacityGain:
     """The gain of one step: paired over blocks (rule E15), with the errors of both slopes (rule E18)."""
+    if shift := mix.shift(smaller.mix, larger.mix, limits.mix_held):
+        names = (f"with {in_words(each.servers)}" for each in (smaller, larger))
+        return _none(smaller, larger, shift.in_words(*names))
     found, limit = _between(smaller, larger, limits), _limit(smaller, larger)
     if limit is None:
         return found

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from harness.grid.schema import P95, Objectives
 from harness.records.trial import TrialRecord
 
 CONFIDENCE = 0.99
@@ -35,6 +34,8 @@ class Evidence(StrEnum):
 class Count:
     """The requests in one trial's window: `late` ones failed or took longer than the objective p95.
 
+    `by_name` has (requests, late ones) of each request's name with an objective of its own.
+
     `block` is the trial's repeat, 0 for a probe of a search. `offered` is the load offered in the window, which by
     chance differs from `load` for Poisson arrivals; None for users, whose number is exact. `latency_drift` is ln of the
     mean response time in the window's second half over its first; None if unknown. A trial whose requests were not
@@ -48,6 +49,7 @@ class Count:
     failed: int
     offered: float | None = None
     latency_drift: float | None = None
+    by_name: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def of_record(record: TrialRecord, load: float, offered: float | None = None) -> Count | None:
@@ -61,7 +63,15 @@ def of_record(record: TrialRecord, load: float, offered: float | None = None) ->
     found = record.objective_counts
     if record.collapsed or (record.usable and record.falls_behind):
         missed = found.requests if found and found.requests else 1
-        return Count(block=record.repeat, load=load, requests=missed, late=missed, failed=missed, offered=offered)
+        return Count(
+            block=record.repeat,
+            load=load,
+            requests=missed,
+            late=missed,
+            failed=missed,
+            offered=offered,
+            by_name={name: (each.requests, each.requests) for name, each in record.requests.items() if each.requests},
+        )
     if not record.usable or found is None:
         return None
     return Count(
@@ -72,6 +82,7 @@ def of_record(record: TrialRecord, load: float, offered: float | None = None) ->
         failed=found.failed,
         offered=offered,
         latency_drift=record.figures.latency_drift if record.figures else None,
+        by_name={name: (each.requests, each.late) for name, each in record.requests.items() if each.late is not None},
     )
 
 
@@ -101,17 +112,6 @@ def grouped(counts: Sequence[Count]) -> list[Count]:
     return [replace(each, load=label[each.load], offered=each.offered or each.load) for each in counts]
 
 
-def allowed_shares(objectives: Objectives) -> dict[str, float]:
-    """Objective → the share of requests that may be over, for the objectives of a load."""
-    found = {} if objectives.p95 is None else {"p95": P95}
-    return found if objectives.error_rate is None else {**found, "error_rate": objectives.error_rate}
-
-
-def over(count: Count, objective: str) -> int:
-    """The number of requests over this objective."""
-    return count.late if objective == "p95" else count.failed
-
-
 def evidence(requests: int, beyond: int, share: float, confidence: float = CONFIDENCE) -> Evidence:
     """The evidence of `beyond` of `requests` over an objective that allows at most `share`."""
     from scipy import special  # here, because loading it takes a second that a start should not
@@ -135,19 +135,3 @@ def requests_needed(beyond: int, share: float, confidence: float = CONFIDENCE) -
         met = evidence(middle, beyond, share, confidence) == Evidence.MEETS
         low, high = (low, middle) if met else (middle, high)
     return high
-
-
-def sentence(probe: TrialRecord | None, allowed: Mapping[str, float]) -> str:
-    """The evidence of a single trial for each objective, and the number of requests needed where they are too few."""
-    count = of_record(probe, 0.0) if probe else None
-    if count is None or probe is None or probe.collapsed:
-        return ""
-    clauses = []
-    for name, share in allowed.items():
-        beyond = over(count, name)
-        result = evidence(count.requests, beyond, share)
-        few = result == Evidence.TOO_FEW and beyond <= share * count.requests
-        needed = requests_needed(beyond, share) if few else None
-        more = "" if needed is None else f", {needed} with no more over are enough"
-        clauses.append(f"{beyond} of {count.requests} requests {'late' if name == 'p95' else 'failed'}: {result}{more}")
-    return "; ".join(clauses)

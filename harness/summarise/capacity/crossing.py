@@ -19,7 +19,7 @@ from enum import Enum, StrEnum, auto
 
 import numpy as np
 
-from harness.summarise.capacity import binomial_line, steadiness
+from harness.summarise.capacity import binomial_line, by_objective, steadiness
 from harness.summarise.capacity import counts as counting
 from harness.summarise.capacity import levels as by_load
 from harness.summarise.capacity.binomial_line import Line, Trials
@@ -130,7 +130,8 @@ class Crossing:
 
 def crossing(objective: str, share: float, counts: Sequence[Count], line_error: float = LINE_ERROR) -> Crossing:
     """Estimate the load at which the share over `objective` exceeds `share`, from trials at several loads."""
-    counted = counting.comparable([count for count in counts if count.requests])
+    about = (by_objective.of_objective(count, objective) for count in counts)
+    counted = counting.comparable([count for count in about if count.requests])
     if not counted:
         return Crossing(objective=objective, bound=Bound.NONE, reason=NO_TRIAL)
     falling = steadiness.still_falling(counted)
@@ -142,7 +143,7 @@ def crossing(objective: str, share: float, counts: Sequence[Count], line_error: 
     used = _near([count.load for count in counted], beyond)
     chosen = [count for count, near in zip(counted, used, strict=True) if near]
     found = None
-    if _near_enough(levels) and sum(counting.over(count, objective) for count in chosen) >= LEAST_OVER:
+    if _near_enough(levels) and sum(by_objective.over(count, objective) for count in chosen) >= LEAST_OVER:
         line = binomial_line.fit(_trials(chosen, objective, beyond), share or LEAST_SHARE)
         found = None if line is None else _between(objective, line, counted, levels, line_error)
     if found is None:
@@ -202,7 +203,7 @@ def _trials(counts: Sequence[Count], objective: str, beyond: dict[float, float])
         block=np.array([count.block for count in counts]),
         log_load=np.log([count.offered or count.load for count in counts]),
         requests=np.array([count.requests for count in counts], dtype=float),
-        over=np.array([counting.over(count, objective) for count in counts], dtype=float),
+        over=np.array([by_objective.over(count, objective) for count in counts], dtype=float),
         weight=1 / (1 + (distance / HALF_WEIGHT) ** 2),
     )
 
@@ -266,7 +267,7 @@ def _longer(counts: Sequence[Count], objective: str) -> float | None:
     more than chance: by the factor φ that also is the mean number of requests in an episode.
     """
     loads = np.array([count.load for count in counts])
-    over = np.array([counting.over(count, objective) for count in counts], dtype=float)
+    over = np.array([by_objective.over(count, objective) for count in counts], dtype=float)
     expected = np.array([over[loads == load].mean() for load in loads])
     freedom = len(counts) - len(set(loads.tolist()))
     if freedom < 2 or not over.sum():

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.summarise.capacity import by_objective
 from harness.summarise.capacity import counts as counting
 from harness.summarise.capacity.counts import Count
 from harness.summarise.statistics.intervals import Array, t_quantile
@@ -80,7 +81,7 @@ def levels(counts: Sequence[Count], objective: str, allowed: float) -> Levels:
     grouped = counting.grouped(counts)
     loads, written = np.array([count.load for count in grouped]), np.array([count.load for count in counts])
     requests = np.array([count.requests for count in counts], dtype=float)
-    over = np.array([counting.over(count, objective) for count in counts], dtype=float)
+    over = np.array([by_objective.over(count, objective) for count in counts], dtype=float)
     names = sorted(set(loads.tolist()))
     share = {load: float(over[loads == load].sum() / requests[loads == load].sum()) for load in names}
     # Of each trial: how far its requests over are from its load's share, in requests of a mean trial.

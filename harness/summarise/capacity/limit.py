@@ -11,7 +11,7 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import bottleneck, reasons
 from harness.records.reasons import Reason, ReasonKind
 from harness.records.trial import Bottleneck, Component, TrialRecord
-from harness.summarise.capacity import counts
+from harness.summarise.capacity import by_objective, counts
 from harness.summarise.capacity.crossing import NEAR, Bound, Crossing
 
 ADDED = 0.1  # of R0: below it, the added time is too short to attribute
@@ -58,9 +58,7 @@ def _above(trials: Iterable[tuple[float, TrialRecord]], crossing: Crossing) -> l
 
 def _misses(record: TrialRecord, allowed: Mapping[str, float]) -> bool:
     count = counts.of_record(record, 0.0)
-    return count is not None and any(
-        counts.over(count, name) > share * count.requests for name, share in allowed.items()
-    )
+    return count is not None and by_objective.misses(count, allowed)
 
 
 def _of(records: Sequence[TrialRecord], limits: Thresholds) -> CapacityLimit | None:

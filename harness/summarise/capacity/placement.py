@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.summarise.capacity import capacity, counts, crossing
+from harness.summarise.capacity import by_objective, capacity, crossing
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, Crossing
 from harness.words import readable
@@ -93,11 +93,7 @@ def _sides(blocks: Sequence[Count], allowed: Mapping[str, float]) -> tuple[float
 
     Of equally good places, the one in the middle of the loads.
     """
-    met = [
-        (count.load, all(counts.over(count, name) <= share * count.requests for name, share in allowed.items()))
-        for count in blocks
-        if count.requests
-    ]
+    met = [(count.load, not by_objective.misses(count, allowed)) for count in blocks if count.requests]
     levels = sorted({load for load, _ in met})
     wrong = [sum(is_met != (levels.index(load) < place) for load, is_met in met) for place in range(len(levels) + 1)]
     centre = len(levels) / 2

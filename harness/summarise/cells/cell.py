@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from harness.grid.load import written
 from harness.grid.thresholds import Thresholds
@@ -14,7 +15,8 @@ from harness.judge.failure_share import Failing
 from harness.records.findings import Finding, Severity
 from harness.records.reasons import Reason, ReasonKind
 from harness.records.trial import Component, Outcome, TrialRecord
-from harness.summarise.cells import slow_server, steadiness
+from harness.summarise.cells import requests, slow_server, steadiness
+from harness.summarise.cells.requests import ByRequest, CellRequests
 from harness.summarise.cells.slow_server import SlowServer
 from harness.summarise.statistics import block_model, intervals
 from harness.summarise.statistics.intervals import Interval
@@ -67,7 +69,19 @@ class CellSummary:
     failed_requests: int = 0
     failing: Failing | None = None  # a large share of failed requests, though trials count (rule E8)
     bottleneck_kind: ReasonKind | None = None  # the most frequent reason of its bottleneck; None where trials disagree
+    by_request: tuple[CellRequests, ...] = ()  # of each name; empty for one plain request
+    transactions: CellRequests | None = None  # of steps only
     server_cpu: float | None = None  # mean CPU utilization of the busiest server (0–1)
+
+    def most_requests(self, count: int) -> list[CellRequests]:
+        """Its most frequent requests, `count` at most and in their order, and its transactions."""
+        most = sorted(self.by_request, key=lambda each: -each.requests)[:count]
+        return [*(each for each in self.by_request if each in most), *filter(None, [self.transactions])]
+
+    @property
+    def mix(self) -> dict[str, int]:
+        """Name → requests in the windows of its usable trials (rule E25)."""
+        return {each.name: each.requests for each in self.by_request}
 
     @property
     def rejections(self) -> str:
@@ -78,6 +92,11 @@ class CellSummary:
     def objective_p95_ms(self) -> float | None:
         """p95 in ms to compare with its objective: of the trials that count for it; None without any."""
         return self.lateness.punctual_p95_ms if self.lateness else self.latency_with_failures_ms.get("p95")
+
+    @property
+    def objective_p95_ms_by_name(self) -> dict[str, float | None]:
+        """The same by the name of the request."""
+        return {each.name: each.objective_p95_ms for each in self.by_request}
 
     @property
     def name(self) -> str:
@@ -118,14 +137,18 @@ def summarise(
     limits: Thresholds,
     failures: Sequence[str] = (),
     expected: Sequence[int] = (200,),
+    by_request: Sequence[ByRequest] = (),
 ) -> CellSummary:
-    """Summarise one cell: `histograms` are of usable trials, `failures` of their failures, `expected` are statuses."""
+    """Summarise one cell: `histograms` are of usable trials, `failures` of their failures, `expected` are statuses.
+
+    `by_request` has both by the name of the request.
+    """
     usable = [record for record in records if record.usable]
     slow = slow_server.slowest(usable, limits)  # also of an unsteady cell: its queue may be the reason
-    change, collapsed = steadiness.drift(usable), _collapsed(records, usable)
+    change = steadiness.drift(usable)
     unsteady = steadiness.unsteady(change, usable, limits)
     if (collapsed := _collapsed(records, usable)) or unsteady:
-        usable, histograms, failures = [], [], []
+        usable, histograms, failures, by_request = [], [], [], []
     by_block = {record.repeat: float(record.tps_mean) for record in usable if record.tps_mean}
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
     failing = failure_share.of_records(usable or records, expected, limits)
@@ -134,14 +157,12 @@ def summarise(
     limit, why = _bottleneck(usable, slow)
     why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
     invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
-    served, waited = latency_stats.latencies_ms(histograms, failures, limits.percentile_p99_samples)
     return CellSummary(
         cell=dict(cell),
         trials=len(records),
         usable=len(usable),
         tps=intervals.mean_interval(list(by_block.values())) if by_block else None,
         tps_peak=max((record.tps_peak for record in usable if record.tps_peak), default=None),
-        latency_ms=served,
         error_rate=_mean([record.error_rate for record in usable if record.error_rate is not None]),
         outcome=outcome,
         cause=_with_failures(cause.text, failing, cause.rule != "E8") if cause.text else "",
@@ -160,25 +181,38 @@ def summarise(
         invalid_cause=invalid.text,
         invalid_next_step=invalid.next_step,
         invalid_rule=invalid.rule,
-        latency_with_failures_ms=waited,
-        lateness=_lateness(usable, histograms, failures, limits),
-        waits_by_block={record.repeat: record.latency_with_failures_ms or record.latency_ms for record in usable},
-        latency_unsteady=steadiness.unsteady_latency(steadiness.latency_drift(usable), limits),
         slow_server=slow,
         failed_share=_failed_share(records) if collapsed and outcome == Outcome.INVALID else None,
         failing=failing,
         bottleneck_kind=_kind(usable, limit),
         server_cpu=_mean(_figures(usable, "server_cpu")),
-        **_requests(usable),
+        **_latencies(usable, histograms, failures, limits),
+        **_requests(usable, by_request, limits),
     )
 
 
-def _requests(usable: Sequence[TrialRecord]) -> dict[str, int]:
-    """The requests in the windows of these trials, and the failed ones among them."""
+def _latencies(
+    usable: Sequence[TrialRecord], histograms: Sequence[str], failures: Sequence[str], limits: Thresholds
+) -> dict[str, Any]:
+    """The latencies of these trials, whose histograms are in the same order."""
+    served, waited = latency_stats.latencies_ms(histograms, failures, limits.percentile_p99_samples)
+    return {
+        "latency_ms": served,
+        "latency_with_failures_ms": waited,
+        "lateness": _lateness(usable, histograms, failures, limits),
+        "waits_by_block": {each.repeat: each.latency_with_failures_ms or each.latency_ms for each in usable},
+        "latency_unsteady": steadiness.unsteady_latency(steadiness.latency_drift(usable), limits),
+    }
+
+
+def _requests(usable: Sequence[TrialRecord], by_request: Sequence[ByRequest], limits: Thresholds) -> dict[str, Any]:
+    """The requests in the windows of these trials, the failed ones among them, and both by name."""
     counted = [record.objective_counts for record in usable if record.objective_counts]
     return {
         "requests": sum(count.requests for count in counted),
         "failed_requests": sum(count.failed for count in counted),
+        "by_request": requests.of_trials(usable, by_request, limits),
+        "transactions": requests.transactions(usable, by_request, limits),
     }
 
 

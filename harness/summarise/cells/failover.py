@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.grid.schema import P95
+from harness.grid.objectives import P95
 from harness.grid.types import Levels
 from harness.records.failover import Failover
 from harness.records.findings import Kind

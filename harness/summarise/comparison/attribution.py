@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
-from harness.summarise.gains import obstacle
+from harness.summarise.gains import mix, obstacle
 from harness.summarise.gains.obstacle import Obstacle, ObstacleKind
 from harness.summarise.statistics import conclusion
 from harness.summarise.statistics.conclusion import Conclusion
@@ -41,12 +41,18 @@ class Attribution:
 
 
 def attribute(
-    sides: tuple[CellSummary, CellSummary], names: tuple[str, str], hiding: frozenset[Component] = LOAD_ALONE
+    sides: tuple[CellSummary, CellSummary],
+    names: tuple[str, str],
+    hiding: frozenset[Component] = LOAD_ALONE,
+    *,
+    mix_held: float,
 ) -> Attribution:
     """Whether the ratio of the second to the first is a statement; `names` name the sides in obstacles.
 
-    `hiding` are the bottlenecks that hide the capacity of a side.
+    `hiding` are the bottlenecks that hide the capacity of a side, `mix_held` is the threshold of rule E25.
     """
+    if shift := mix.shift(sides[0].mix, sides[1].mix, mix_held):
+        return Attribution(Obstacle(ObstacleKind.OTHER_WORK, shift.in_words(*(f"in {name}" for name in names))))
     for find in (_not_comparable, _not_known):
         for cell, name in zip(sides, names, strict=True):
             if found := find(cell, name):

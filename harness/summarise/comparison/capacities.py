@@ -17,6 +17,7 @@ from harness.summarise.comparison import attribution, studies
 from harness.summarise.comparison.attribution import Attribution, RatioBound
 from harness.summarise.comparison.machine_change import MachineChange
 from harness.summarise.comparison.studies import NAMES, ComparedRatio
+from harness.summarise.gains import mix
 from harness.summarise.gains.obstacle import Obstacle, ObstacleKind
 from harness.summarise.statistics import autocorrelation
 from harness.summarise.statistics.conclusion import Conclusion
@@ -52,7 +53,7 @@ def ratios(pairs: Sequence[Pair], machines: MachineChange, limits: Thresholds) -
     exact = [pair for pair in pairs if _exact(pair)]
     sides = [studies.in_order(one.by_block) for pair in exact for one in pair]
     correlation = autocorrelation.lag_one([np.log(side).tolist() for side in sides])
-    count = sum(attributed(pair).obstacle is None for pair in pairs)
+    count = sum(attributed(pair, mix_held=limits.mix_held).obstacle is None for pair in pairs)
     return [_ratio(pair, machines, limits, count, correlation) for pair in pairs]
 
 
@@ -62,7 +63,7 @@ def _exact(pair: Pair) -> bool:
 
 def _ratio(pair: Pair, machines: MachineChange, limits: Thresholds, count: int, correlation: float) -> CapacityRatio:
     before, after = pair
-    stated = attributed(pair)
+    stated = attributed(pair, mix_held=limits.mix_held)
     few = min(one.blocks for one in pair) < limits.statement_repeats
     if stated.obstacle and not _exact(pair):
         found = ComparedRatio(ratio=None, conclusion=Conclusion.NOT_MEASURABLE, obstacle=stated.obstacle)
@@ -88,9 +89,15 @@ def _difference(pair: Pair, correlation: float) -> Difference:
 
 
 def attributed(
-    pair: Pair, names: tuple[str, str] = NAMES, hiding: frozenset[Component] = attribution.NOT_SERVERS
+    pair: Pair,
+    names: tuple[str, str] = NAMES,
+    hiding: frozenset[Component] = attribution.NOT_SERVERS,
+    *,
+    mix_held: float,
 ) -> Attribution:
     """Whether the ratio is a statement, by the bottleneck of both capacities (rule E18); arguments as `attribute`."""
+    if shift := mix.shift(pair[0].mix, pair[1].mix, mix_held):
+        return Attribution(Obstacle(ObstacleKind.OTHER_WORK, shift.in_words(*(f"in {name}" for name in names))))
     components = tuple(one.limit.component if one.limit else Component.SERVER for one in pair)
     for one, component, name in zip(pair, components, names, strict=True):
         if one.bound == Bound.NONE:

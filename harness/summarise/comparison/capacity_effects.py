@@ -63,7 +63,7 @@ def _between(factor: str, twin: Capacity, one: Capacity, limits: Thresholds) -> 
     base, level = twin.others[factor], one.others[factor]
     names, pair = (f"{factor} {base}", f"{factor} {level}"), (twin, one)
     hiding = attribution.NOT_SERVERS if factor.startswith(OF_SERVERS) else attribution.LOAD_ALONE
-    stated = capacities.attributed(pair, names, hiding)
+    stated = capacities.attributed(pair, names, hiding, mix_held=limits.mix_held)
     common = sorted(twin.by_block.keys() & one.by_block.keys())
     exact = twin.bound == Bound.EXACT == one.bound
     ratio, bound, obstacle, conclusion = None, stated.bound, stated.obstacle, Conclusion.NOT_MEASURABLE

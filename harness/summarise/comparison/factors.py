@@ -97,7 +97,7 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Threshol
     hiding = attribution.NOT_SERVERS if factor.startswith(OF_SERVERS) else attribution.LOAD_ALONE
     by_name = (str(base), str(level))
     names = by_name if kind is FactorKind.BALANCING_METHOD else (f"{factor} {base}", f"{factor} {level}")
-    found = attribution.attribute((twin, cell), names, hiding)
+    found = attribution.attribute((twin, cell), names, hiding, mix_held=limits.mix_held)
     obstacle = found.obstacle or (None if ratio else NO_COMMON_BLOCK)
     return FactorEffect(
         factor=factor,
@@ -113,7 +113,7 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Threshol
         obstacle=obstacle,
         bound=found.bound,
         hidden_by=found.hidden_by,
-        response_times=response_times.between(twin, cell, names, needed),
+        response_times=response_times.between(twin, cell, names, limits),
     )
 
 

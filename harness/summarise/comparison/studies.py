@@ -81,7 +81,7 @@ def ratios(
     pairs: Sequence[tuple[CellSummary, CellSummary]], machines: MachineChange, limits: Thresholds
 ) -> list[StudyRatio]:
     """Compare every cell of both studies; all cells that support a statement count for simultaneous intervals."""
-    found = [_attributed(pair) for pair in pairs]
+    found = [_attributed(pair, limits) for pair in pairs]
     rates = [(in_order(before.by_block), in_order(after.by_block)) for before, after in pairs]
     correlation = autocorrelation.lag_one([np.log(side).tolist() for pair in rates for side in pair])
     logs = [_difference(pair, limits.interval_repeats, correlation) for pair in rates]
@@ -91,8 +91,8 @@ def ratios(
     ]
 
 
-def _attributed(pair: tuple[CellSummary, CellSummary]) -> Attribution:
-    return attribution.attribute(pair, NAMES, attribution.NOT_SERVERS)
+def _attributed(pair: tuple[CellSummary, CellSummary], limits: Thresholds) -> Attribution:
+    return attribution.attribute(pair, NAMES, attribution.NOT_SERVERS, mix_held=limits.mix_held)
 
 
 def in_order(by_block: Mapping[int, float]) -> list[float]:

@@ -14,7 +14,7 @@ from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.records.trial import Component, Outcome
 from harness.summarise.cells.cell import CellSummary, saturated
-from harness.summarise.gains import obstacle, response_times, shared
+from harness.summarise.gains import mix, obstacle, response_times, shared
 from harness.summarise.gains.obstacle import GainObstacle, ObstacleKind
 from harness.summarise.gains.response_times import ResponseTimeChange
 from harness.summarise.statistics import block_model, conclusion, intervals
@@ -205,13 +205,13 @@ def between(
     failure = bool(smaller.fail_servers or larger.fail_servers)
     common = [] if failure else sorted(smaller.by_block.keys() & larger.by_block.keys())
     ratio, paired = _ratios(smaller, larger, common, limits, table)
-    kind, found_obstacle = _kind(smaller, larger, ratio)
+    kind, found_obstacle = _kind(smaller, larger, ratio, limits)
     if kind is GainKind.NONE:
-        ratio = paired = None  # a ratio of requests that were not rejected is no gain
+        ratio = paired = None  # a ratio of requests that were not rejected, or of different work, is no gain
     found = _conclusion(kind, ratio, larger.servers / smaller.servers, limits)
     waits = kind is GainKind.GAIN and shared.dependency(smaller, larger, ratio, limits)
     names = (servers(smaller.servers), servers(larger.servers))
-    times = response_times.between(smaller, larger, names, limits.interval_repeats)
+    times = response_times.between(smaller, larger, names, limits)
     return Gain(
         others=smaller.others,
         from_servers=smaller.servers,
@@ -272,7 +272,9 @@ def with_simultaneous(gains: Sequence[Gain]) -> list[Gain]:
     ]
 
 
-def _kind(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[GainKind, GainObstacle | None]:
+def _kind(
+    smaller: CellSummary, larger: CellSummary, ratio: Interval | None, limits: Thresholds
+) -> tuple[GainKind, GainObstacle | None]:
     """Whether the ratio is a statement about servers (rule E18), and the obstacle where it is a bound or none."""
     if smaller.fail_servers or larger.fail_servers:
         return GainKind.SERVER_FAILURE, GainObstacle(ObstacleKind.SERVER_FAILURE, SERVER_FAILURE)
@@ -284,6 +286,9 @@ def _kind(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> 
     for cell in (smaller, larger):
         if found := obstacle.unusable(cell, servers(cell.servers)):
             return GainKind.NONE, GainObstacle(found.kind, found.text, (cell.servers,))
+    if found_shift := mix.shift(smaller.mix, larger.mix, limits.mix_held):
+        text = found_shift.in_words(f"with {servers(smaller.servers)}", f"with {servers(larger.servers)}")
+        return GainKind.NONE, GainObstacle(ObstacleKind.OTHER_WORK, text)
     if ratio is None:
         return GainKind.NONE, GainObstacle(ObstacleKind.NO_COMMON_BLOCK, obstacle.NO_COMMON_BLOCK.text)
     if smaller.bottleneck.is_load:

@@ -23,6 +23,7 @@ class ObstacleKind(Enum):
     ONLY_LARGER = auto()  # only the larger topology served the load
     HIDDEN = auto()  # a bound whose interval lies on the wrong side of 1
     NO_COMMON_BLOCK = auto()
+    OTHER_WORK = auto()  # the mix of requests of both sides differs (rule E25)
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def _between(first: CellSummary, last: CellSummary, limits: Thresholds) -> Respo
     if not response_times.same_load(first, last) or first.fail_servers or last.fail_servers:
         return None
     names = (servers(first.servers), servers(last.servers))
-    return response_times.between(first, last, names, limits.interval_repeats)
+    return response_times.between(first, last, names, limits)
 
 
 def _by_load(gains: Sequence[Gain]) -> list[list[Gain]]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.grid.load import level_of
+from harness.grid.thresholds import Thresholds
 from harness.summarise.cells.cell import CellSummary
-from harness.summarise.gains import obstacle
+from harness.summarise.gains import mix, obstacle
 from harness.summarise.gains.obstacle import Obstacle, ObstacleKind
 from harness.summarise.statistics import conclusion, intervals
 from harness.summarise.statistics.conclusion import Conclusion
@@ -45,17 +46,25 @@ def same_load(first: CellSummary, second: CellSummary) -> bool:
     return level_of(first.cell) == level_of(second.cell)
 
 
-def between(first: CellSummary, second: CellSummary, names: tuple[str, str], least_pairs: int) -> ResponseTimeChange:
+def between(first: CellSummary, second: CellSummary, names: tuple[str, str], limits: Thresholds) -> ResponseTimeChange:
     """Compare over the blocks with both cells; `names` name the cells in obstacles.
 
     At the same load no bottleneck hides the change: also under a load that limits throughput responses may be faster.
-    A generator at its limit adds its own delays to the response times.
+    A generator at its limit adds its own delays to the response times, and another mix has other ones (rule E25).
     """
     ends_ms = {
         "p50": (first.latency_ms.get("p50"), second.latency_ms.get("p50")),
         "p95": (first.latency_with_failures_ms.get("p95"), second.latency_with_failures_ms.get("p95")),
     }
-    return ResponseTimeChange(_ratios(first, second, least_pairs), ends_ms, _obstacle((first, second), names))
+    found = _other_work(first, second, names, limits) or _obstacle((first, second), names)
+    return ResponseTimeChange(_ratios(first, second, limits.interval_repeats), ends_ms, found)
+
+
+def _other_work(first: CellSummary, second: CellSummary, names: tuple[str, str], limits: Thresholds) -> Obstacle | None:
+    shift = mix.shift(first.mix, second.mix, limits.mix_held)
+    if shift is None:
+        return None
+    return Obstacle(ObstacleKind.OTHER_WORK, shift.in_words(*(f"with {name}" for name in names)))
 
 
 def _ratios(first: CellSummary, second: CellSummary, least_pairs: int) -> dict[str, Interval]:

@@ -7,26 +7,41 @@ from dataclasses import replace
 
 from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
+from harness.summarise.gains import mix
 from harness.summarise.statistics import intervals, usl
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.statistics.usl import EfficiencyProfile, UslFit
 from harness.words import load_name
 
 
-def usl_fits(cells: Sequence[CellSummary]) -> dict[str, UslFit]:
-    """The fit of the Universal Scalability Law by load, for loads with six topologies."""
+def alike(cells: Sequence[CellSummary], mix_held: float) -> list[CellSummary]:
+    """The cells that did the same work as the smallest topology at their load (rule E25, with its threshold)."""
+    smallest: dict[str, CellSummary] = {}
+    for cell in sorted(cells, key=lambda each: each.servers):
+        if cell.usable:
+            smallest.setdefault(load_name(cell.others), cell)
+    return [
+        cell
+        for cell in cells
+        if load_name(cell.others) in smallest
+        and mix.shift(smallest[load_name(cell.others)].mix, cell.mix, mix_held) is None
+    ]
+
+
+def usl_fits(cells: Sequence[CellSummary], mix_held: float) -> dict[str, UslFit]:
+    """The fit of the Universal Scalability Law by load, for loads with six topologies; `mix_held` as in `alike`."""
     loads: dict[str, dict[int, list[float]]] = {}
-    for cell in cells:
+    for cell in alike(cells, mix_held):
         if cell.bottleneck == Component.SERVER and cell.by_block:
             loads.setdefault(load_name(cell.others), {})[cell.servers] = list(cell.by_block.values())
     fitted = {load: usl.fit(rates) for load, rates in loads.items()}
     return {load: fit for load, fit in fitted.items() if fit is not None}
 
 
-def efficiency_profiles(cells: Sequence[CellSummary]) -> dict[str, EfficiencyProfile]:
-    """Efficiencies with intervals and serial fractions by load, for loads with two topologies."""
+def efficiency_profiles(cells: Sequence[CellSummary], mix_held: float) -> dict[str, EfficiencyProfile]:
+    """Efficiencies with intervals and serial fractions by load, for loads with two topologies; arguments as above."""
     loads: dict[str, dict[int, CellSummary]] = {}
-    for cell in cells:
+    for cell in alike(cells, mix_held):
         if cell.bottleneck == Component.SERVER and cell.tps is not None:
             loads.setdefault(load_name(cell.others), {})[cell.servers] = cell
     profiles = {load: _profile(by_servers) for load, by_servers in loads.items()}

@@ -12,7 +12,7 @@ from harness.grid.amount import Search
 from harness.grid.load import VUSERS
 from harness.grid.schema import Grid
 from harness.records.trial import TrialRecord
-from harness.summarise.capacity import counts, placement
+from harness.summarise.capacity import by_objective, placement
 from harness.summarise.capacity.by_topology import counted
 from harness.summarise.search.bracketing import Bracket
 
@@ -25,7 +25,7 @@ def loads(
     None without objectives for a load, or without usable probes. Without a bracket the study began before probes had
     numbers, and crossings were computed differently: the loads of a block are then those that were measured in it.
     """
-    allowed = counts.allowed_shares(grid.objectives)
+    allowed = by_objective.allowed_shares(grid.objectives, by_objective.names_of(trials))
     if not allowed:
         return [()] * blocks
     whole, most = search.factor == VUSERS, search.most

@@ -21,10 +21,11 @@ from harness.grid.amount import Search
 from harness.grid.cell import Cell, Topology
 from harness.grid.cells import SearchedCells
 from harness.grid.load import VUSERS
-from harness.grid.schema import Grid, Objectives
+from harness.grid.objectives import Objectives
+from harness.grid.schema import Grid
 from harness.grid.types import Levels
 from harness.records.trial import TrialRecord
-from harness.summarise.capacity import counts
+from harness.summarise.capacity import by_objective
 from harness.summarise.search import bracketing, falling, knee, probing, single_probes, topologies
 from harness.summarise.search.bracketing import Bracket, NextProbe
 from harness.summarise.search.probing import Probes
@@ -89,10 +90,11 @@ class SearchState:
         """The result of every topology; empty before the search is complete."""
         if not loads_adapt(self.grid):
             return self._brackets
-        allowed, found = counts.allowed_shares(self.grid.objectives), []
+        names = by_objective.names_of(self.records.values())
+        allowed, found = by_objective.allowed_shares(self.grid.objectives, names), []
         for topology, result in self._with_brackets:
             probes, ends = self._known[topology], result.objectives or Bracket(None, None)
-            low, high = (counts.sentence(self._deciding(probes, load), allowed) for load in (ends.low, ends.high))
+            low, high = (by_objective.sentence(self._deciding(probes, load), allowed) for load in (ends.low, ends.high))
             around = {load for block in self._loads_of(topology, self._blocks) for load in block}
             found.append(replace(result, loads=tuple(sorted(around)), evidence=(low, high)))
         return found

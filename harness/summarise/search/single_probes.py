@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from harness.grid.amount import Search
 from harness.grid.load import RATE, VUSERS
-from harness.grid.schema import Objectives
+from harness.grid.objectives import Objectives
 from harness.summarise.search import bracketing, knee, probing
 from harness.summarise.search.bracketing import Bracket, NextProbe, ProbeResult
 from harness.summarise.search.probing import BEYOND, ENOUGH, Probes

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.deploy import nginx_limits, server_env
+from harness.grid.dataset import Dataset
 from tests.builders import grid
 
 
@@ -42,6 +43,41 @@ def test_the_size_of_all_headers_is_limited_and_includes_the_path() -> None:
     assert "nginx would respond with 400" in problems(request={"path": "/", "headers": many}, vars=stock)[0]
     assert "nginx would respond with 414" in problems(request={"path": "/" + "p" * 9000}, vars=stock)[0]
     assert problems(request={"path": "/" + "p" * 7000}, vars=stock) == []
+
+
+def test_each_request_of_a_mix_is_checked_with_its_longest_row_and_its_files() -> None:
+    """The message names the request; the values of templates are those of one row."""
+    requests = [
+        {"name": "small", "request": {"path": "/"}},
+        {"name": "rows", "request": {"path": "/", "method": "POST", "json": {"a": "${row.a}", "b": ["${row.b}"]}}},
+        {"name": "form", "request": {"path": "/", "method": "POST", "form": {"a": "${row.a}"}}},
+        {"name": "file", "request": {"path": "/", "method": "PUT", "file": "large"}},
+        {"name": "parts", "request": {"path": "/", "method": "PUT", "multipart": [{"name": "f", "file": "${row.f}"}]}},
+        {"name": "path", "request": {"path": "/${row.c}", "headers": {"X_A": "${secret.S}"}}},
+    ]
+    half = "x" * 600_000
+    rows = ({"a": half, "b": "", "c": "", "f": "large"}, {"a": "", "b": half, "c": "/" * 3000, "f": "large"})
+    files = {"large": b"x" * ((1 << 20) + 1)}
+    found = grid(request=None, traffic={"data": {"file": "rows.csv"}, "requests": requests})
+    found = found.with_dataset(Dataset(rows=rows, files=files)).with_traffic_secrets({"S": "s" * 9500})
+    stock = {"nginx_lb_settings": "stock"}
+    assert [text.partition(": ")[0] for _, text in nginx_limits.problems(found, stock)] == [
+        "traffic.requests.3.request.file",
+        "traffic.requests.4.request.multipart",
+        "traffic.requests.5.request.headers.X_A",
+        "traffic.requests.5.request.headers.X_A",
+    ]
+    limit = {**stock, "nginx_lb_client_max_body_size": "500k"}
+    texts = [text for _, text in nginx_limits.problems(found, limit)]
+    assert texts[0].startswith("traffic.requests.1.request.json: 600,017 bytes exceed")
+    assert texts[1].startswith("traffic.requests.2.request.form: 600,002 bytes exceed")
+
+
+def test_values_in_a_path_are_percent_encoded() -> None:
+    rows = Dataset(rows=({"c": "/" * 3000},))
+    found = grid(request=None, traffic={"requests": [{"name": "a", "request": {"path": "/${row.c}"}}]})
+    (text,) = (text for _, text in nginx_limits.problems(found.with_dataset(rows), {"nginx_lb_settings": "stock"}))
+    assert text.startswith("traffic.requests.0.request.path: 9,016 bytes of header exceed")
 
 
 @pytest.mark.parametrize(

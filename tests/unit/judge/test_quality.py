@@ -7,10 +7,12 @@ import pytest
 
 from harness.grid.thresholds import Thresholds
 from harness.judge import bottleneck, rules
+from harness.judge import observation as observing
 from harness.judge.assess import assess
 from harness.judge.observation import Death, Observation, of_trial
 from harness.records.failure_kind import parse_counts
 from harness.records.findings import Severity
+from harness.records.requests import Logins
 from tests.builders import changed, grid, logged, observation, samples, trial_data
 
 LIMITS = Thresholds()
@@ -194,6 +196,23 @@ def test_e13_abandoned_requests_are_logged_as_499() -> None:
         served={"server-1": {"200": done + 150}},
     )
     assert "E13" not in found(abandoned)
+
+
+def test_e13_counters_without_a_label_for_the_trial_include_its_logins() -> None:
+    seen = observation()
+    done = sum(s.completed for s in seen.samples)
+    counted = replace(seen, served={"server-1": {"200": done + 200}})
+    assert found(counted)["E13"] == "invalid"
+    assert "E13" not in found(replace(counted, counted_logins=200))
+    assert found(replace(counted, counted_logins=100))["E13"] == "invalid"
+
+
+@pytest.mark.parametrize(("metric", "included"), [({}, 7), ({"trial_label": "trial"}, 0), (None, 0)])
+def test_e13_logins_belong_to_no_trial(metric: dict[str, str] | None, included: int) -> None:
+    service = {} if metric is None else {"requests_metric": {"name": "http_requests_total", **metric}}
+    written = grid(service=service)
+    assert observing._counted_logins(Logins(completed=5, errors={"timeout": 2}), written) == included
+    assert observing._counted_logins(None, written) == 0
 
 
 def test_e13_servers_without_counters_are_a_note() -> None:

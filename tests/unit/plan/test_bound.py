@@ -5,7 +5,8 @@ import random
 import pytest
 
 from harness.grid.cells import SearchedCells
-from harness.grid.schema import Grid, Objectives
+from harness.grid.objectives import Objectives
+from harness.grid.schema import Grid
 from harness.plan import bound, stopping
 from harness.records.trial import TrialRecord
 from tests.builders import grid, record

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.grid.schema import Objectives
+from harness.grid.objectives import Objectives
 from harness.grid.thresholds import Thresholds
 from harness.records import frames
 from harness.study import check

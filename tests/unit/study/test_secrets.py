@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from harness.errors import CannotRun
+from harness.grid.dataset import Dataset, Source
 from harness.records import secret_key
 from harness.records.directory import StudyDirectory
 from harness.study import check, compare, forecast, identity
+from harness.traffic.sent_traffic import SentTraffic
 from report import build
 from report.output import ci_summary
 from tests.study_stubs import FakeSite
@@ -30,6 +32,39 @@ KEYS: dict[str, Any] = {
         "json": {"text": "hello", "credentials": {"user": "canary-user", "passwords": ["canary-body"]}},
     },
     "vars": {"ml_server_env": {"API_KEY": "canary-variable", "DB": "pg://me:canary-url@db/x", "PLAIN": TOKEN}},
+}
+TRAFFIC: dict[str, Any] = {
+    "data": {"file": "rows.jsonl"},
+    "login": {
+        "request": {
+            "method": "POST",
+            "path": "/login?api_key=canary-login-query",
+            "form": {"user": "${row.user}", "password": "canary-form", "pin": "${secret.PIN}"},
+        },
+        "extract": {"token": {"json": "$.access_token"}},
+    },
+    "requests": [
+        {
+            "name": "predict",
+            "weight": 9,
+            "request": {
+                "method": "POST",
+                "path": "/p/${secret.PATH_PART}",
+                "params": {"sig": "canary-parameter", "limit": 10},
+                "headers": {"authorization": "Bearer ${token}", "X-Api-Key": "canary-header"},
+                "json": {"a": ["${secret.PIN}"], "session": "canary-json"},
+            },
+        },
+        {
+            "name": "upload",
+            "request": {
+                "path": "/u",
+                "method": "POST",
+                "multipart": [{"name": "password", "value": "canary-part"}, {"name": "f", "file": "secret.bin"}],
+            },
+        },
+        {"name": "text", "request": {"path": "/t", "method": "POST", "text": "pin=${secret.PIN}"}},
+    ],
 }
 
 
@@ -94,6 +129,63 @@ def test_nothing_that_a_study_writes_or_prints_has_a_secret(site: FakeSite, tmp_
     assert len(re.findall(r"masked:", json.dumps(recorded.configuration.model_dump(mode="json")))) >= 9
     assert recorded.nominal_grid.requests[0].request.headers["Accept"] == "*/*"
     assert "lang=ko" in recorded.nominal_grid.requests[0].request.path
+
+
+@pytest.fixture
+def traffic(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> FakeSite:
+    """The site with rows, a file and secrets for TRAFFIC."""
+    monkeypatch.setenv("PIN", "canary/pin&1")
+    monkeypatch.setenv("PATH_PART", "canary/path")
+    files = {"secret.bin": b"canary-file"}
+    sources = {"rows.jsonl": Source.of(b"canary-rows"), "secret.bin": Source.of(b"canary-file")}
+    site.dataset = Dataset(rows=({"user": "canary-row"},), files=files, sources=sources)
+    return site
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize("wrong", ["", "status 302", "body", "extract token"])
+def test_nothing_that_a_study_writes_or_prints_has_a_secret_of_its_traffic(
+    traffic: FakeSite, tmp_path: Path, wrong: str
+) -> None:
+    """Neither values of `${secret.…}`, nor rows, files, and responses to a login."""
+    results, traffic.wrong = tmp_path / "results", wrong
+    study = traffic.study(results, **{**KEYS, "request": None, "traffic": TRAFFIC})
+    study.run()
+    directory = StudyDirectory(study._directory.path)
+    if not wrong:
+        build.write(directory, {"html", "pdf", "data"}, "A4")
+        made = build.model_of(directory)
+        (results / "report.md").write_text(ci_summary.markdown(*made))
+    written = contents(results)
+    assert [name for name, text in written.items() if b"canary" in text] == []
+    assert "canary" not in str(traffic.events)
+    assert not wrong or "login: POST" in str([record.cause for record in directory.trials().values()])
+    recorded = directory.need_study().configuration
+    assert recorded.files["rows.jsonl"].size == 11
+    stored = recorded.grid["traffic"]
+    assert stored["login"]["extract"]["token"] == {"json": "$.access_token"}
+    assert stored["login"]["request"]["form"]["pin"] == "${secret.PIN}"
+    assert stored["requests"][0]["request"]["headers"]["authorization"] == "Bearer ${token}"
+    assert stored["requests"][0]["request"]["params"]["limit"] == 10
+
+
+@pytest.mark.usefixtures("machine")
+def test_the_load_gets_the_values_of_secrets_of_traffic(traffic: FakeSite, tmp_path: Path) -> None:
+    found = SentTraffic.of_grid(traffic.config(tmp_path, request=None, traffic=TRAFFIC).grid.scaled(2)).wire()
+    assert found["requests"][2]["body"] == {"text": "pin=canary/pin&1"}
+    assert found["login"]["body"]["form"][2] == ["pin", "canary/pin&1"]
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_changed_file_is_another_study_and_named(traffic: FakeSite, tmp_path: Path) -> None:
+    first = traffic.config(tmp_path, request=None, traffic=TRAFFIC)
+    assert traffic.dataset
+    sources = {**traffic.dataset.sources, "rows.jsonl": Source.of(b"other rows")}
+    traffic.dataset = replace(traffic.dataset, sources=sources)
+    second = traffic.config(tmp_path, request=None, traffic=TRAFFIC)
+    assert first.directory.path != second.directory.path
+    found = identity.differences(first.configuration, second.configuration)
+    assert [each.key for each in found] == [("files", "rows.jsonl", "sha256"), ("files", "rows.jsonl", "size")]
 
 
 @pytest.mark.usefixtures("machine")

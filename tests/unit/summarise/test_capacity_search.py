@@ -7,7 +7,8 @@ import pytest
 from scipy import special
 
 from harness.grid.amount import Repeats, Search
-from harness.grid.schema import Grid, Objectives
+from harness.grid.objectives import Objectives
+from harness.grid.schema import Grid
 from harness.plan import stopping
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from harness.grid.amount import Search
-from harness.grid.schema import Objectives
+from harness.grid.objectives import Objectives
 from harness.grid.thresholds import Thresholds
 from harness.judge import bottleneck
 from harness.records.series import HostSample

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.grid.schema import Objectives
+from harness.grid.objectives import Objectives
 from harness.summarise import objective_evidence
 from harness.summarise import objectives as judged
 from harness.summarise.cells.cell import CellSummary

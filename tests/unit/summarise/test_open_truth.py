@@ -8,7 +8,8 @@ from benchmarks.truth.arrivals import Every, Killed, Requests, ServiceModel
 from benchmarks.truth.open_loads import OPEN_SCENARIOS, OpenScenario, late_share, tally
 from benchmarks.truth.open_trial import counted, simulate_open
 from harness.grid.cell import Cell
-from harness.grid.schema import P95, Grid
+from harness.grid.objectives import P95
+from harness.grid.schema import Grid
 from harness.judge import window_stats
 from harness.plan.order import PlannedTrial
 from harness.records.findings import Severity

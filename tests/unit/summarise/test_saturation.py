@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from harness.grid.amount import Search
-from harness.grid.schema import Grid, Objectives
+from harness.grid.objectives import Objectives
+from harness.grid.schema import Grid
 from harness.plan import stopping
 from harness.records import csv_tables
 from harness.records.trial import TrialRecord

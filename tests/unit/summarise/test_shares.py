@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness.grid.schema import Objectives
+from harness.grid.objectives import Objectives
 from harness.judge import latency_stats
 from harness.judge.latency_stats import histogram_of_ms
-from harness.summarise.capacity import counts
+from harness.summarise.capacity import by_objective, counts
 from harness.summarise.capacity.counts import Count, Evidence
 from tests.builders import changed, record
 
@@ -42,10 +42,10 @@ def test_a_trial_with_a_late_generator_is_no_evidence_about_the_servers() -> Non
 
 
 def test_objectives_of_a_load_are_shares() -> None:
-    assert counts.allowed_shares(Objectives()) == {}
-    assert counts.allowed_shares(Objectives(p95="500ms", error_rate="0.1%")) == {"p95": 0.05, "error_rate": 0.001}
+    assert by_objective.allowed_shares(Objectives()) == {}
+    assert by_objective.allowed_shares(Objectives(p95="500ms", error_rate="0.1%")) == {"p95": 0.05, "error_rate": 0.001}
     count = Count(block=1, load=5.0, requests=100, late=10, failed=4)
-    assert [counts.over(count, name) for name in ("p95", "error_rate")] == [10, 4]
+    assert [by_objective.over(count, name) for name in ("p95", "error_rate")] == [10, 4]
 
 
 @pytest.mark.parametrize(("percentile", "requests"), [(0.01, 459), (0.05, 90), (0.1, 44)])
@@ -77,8 +77,8 @@ def test_an_objective_of_zero_failures_can_never_be_shown() -> None:
 
 def test_a_probe_with_too_few_requests_has_the_required_number() -> None:
     probe = changed(record(1, 50, 0, 9.0), objective_counts={"requests": 2000, "late": 90, "failed": 0})
-    sentence = counts.sentence(probe, {"p95": 0.05, "error_rate": 0.01})
+    sentence = by_objective.sentence(probe, {"p95": 0.05, "error_rate": 0.01})
     assert sentence.startswith("90 of 2000 requests late: too few requests, 2")
     assert sentence.endswith("with no more over are enough; 0 of 2000 requests failed: meets")
-    assert counts.sentence(record(1, 50, 0, None, outcome="server_down"), {"p95": 0.05}) == ""
-    assert counts.sentence(None, {"p95": 0.05}) == ""
+    assert by_objective.sentence(record(1, 50, 0, None, outcome="server_down"), {"p95": 0.05}) == ""
+    assert by_objective.sentence(None, {"p95": 0.05}) == ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.grid.schema import Objectives
+from harness.grid.objectives import Objectives
 from harness.grid.types import Levels
 from harness.judge import latency_stats
 from harness.records.trial import Component, TrialRecord

@@ -10,7 +10,7 @@ import mimetypes
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from templates import ON_ALL, Context, NoData, Template, of_form, of_json, of_text
+from templates import NOTHING, ON_ALL, Context, NoData, Template, of_form, of_json, of_text
 
 OCTETS = "application/octet-stream"
 
@@ -41,7 +41,7 @@ class FileBody:
     """The bytes of a file; its key is a template."""
 
     def __init__(self, key: Template, content_type: str, files: Mapping[str, bytes]) -> None:
-        self.scope = ON_ALL  # it is kept once, in the files
+        self.scope = NOTHING if key.scope == NOTHING else ON_ALL  # no copy for each row: it is kept in the files
         self.content_type = content_type
         self._key = key
         self._files = files

@@ -34,7 +34,7 @@ class Rows:
 
 
 class Choices:
-    """The choices of one load. `users` are those of a closed loop over all workers; `sessions` those of an open loop."""
+    """The choices of one load. `users` are those of a closed loop, over all workers; `sessions` are of an open loop."""
 
     def __init__(self, weights: list[float], rows: Rows, seed: str, users: int, sessions: int = 0) -> None:
         self._key = hashlib.blake2b(seed.encode(), digest_size=32).digest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import gevent
 from load_spec import Dataset
 
 WITHIN_S = 60.0  # until every worker has received them
+AGAIN_S = 5.0  # until they are sent again: a worker that has just joined may not listen yet
 
 
 class UnknownData(ValueError):
@@ -30,13 +32,18 @@ class MasterData:
         self._received.clear()
         files = self._data.files
         sent = {"digest": self._data.digest, "rows": json.dumps(self._data.rows), "files": files}
-        for worker in workers:
-            self._send(sent, worker)
-        with gevent.Timeout(WITHIN_S, False):
-            while not self._received >= set(workers):
-                gevent.sleep(0.01)
-        if missing := set(workers) - self._received:
+        deadline = time.monotonic() + WITHIN_S
+        while (missing := set(workers) - self._received) and time.monotonic() < deadline:
+            for worker in missing:
+                self._send(sent, worker)
+            self._wait(set(workers), AGAIN_S)
+        if missing:
             raise ValueError(f"{len(missing)} of {len(workers)} workers did not receive the data in {WITHIN_S:g} s")
+
+    def _wait(self, workers: set[str], longest_s: float) -> None:
+        until = time.monotonic() + longest_s
+        while not self._received >= workers and time.monotonic() < until:
+            gevent.sleep(0.005)
 
     def on_received(self, msg: Any, **_: Any) -> None:
         """Note that a worker has the data."""

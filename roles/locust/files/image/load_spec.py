@@ -99,8 +99,6 @@ class LoadSpec:
         load = cls(**{**message, "traffic": TrafficSpec.read(message["traffic"])})
         if load.rate_per_s is not None and load.traffic.steps:
             raise ValueError("steps: only valid in a closed loop")
-        if load.rate_per_s is not None and (load.traffic.login is None) != (load.traffic.sessions == 0):
-            raise ValueError("sessions: needed with a login in an open loop, and only there")
         return load
 
     @property

@@ -58,7 +58,7 @@ class Master:
         return {"ready": idle and workers >= self.expected, "workers": workers, "idle": idle, "version": __version__}
 
     def read(self, message: dict[str, Any]) -> tuple[LoadSpec, Dataset]:
-        """A load with its data; raises ValueError if it may not start, TypeError or KeyError for a malformed message."""
+        """A load with its data; raises ValueError if it may not start, TypeError or KeyError for a malformed one."""
         spec = LoadSpec.read(message)
         for url in spec.request_urls:
             gate.check_target(url, self.target)
@@ -82,6 +82,8 @@ class Master:
                 f"load: outside the load generator's limits (got {amount} for {spec.duration_s:g} s). "
                 f"Allowed: 1 to {MOST} users or requests/s, for at most {LONGEST_S:g} s."
             )
+        if rate is not None and spec.traffic.login is not None and not spec.traffic.sessions:
+            raise ValueError("sessions: needed with a login in an open loop")
         Traffic(spec, data)  # each worker compiles the same
         if not self.ready()["ready"]:
             raise ValueError(f"the load generator is not ready: {self.ready()}")

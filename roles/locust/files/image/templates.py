@@ -1,7 +1,7 @@
 r"""Texts with references, such as /users/${row.user}, compiled once for each load. No Locust here.
 
-A reference is ${row.COLUMN}, ${user}, ${uuid}, ${trial}, or the name of an extracted value; $${ is a literal ${. A value
-that is no text is inserted as JSON.
+A reference is ${row.COLUMN}, ${user}, ${uuid}, ${trial}, or the name of an extracted value; $${ is a literal ${. A
+value that is no text is inserted as JSON.
 """
 
 from __future__ import annotations
@@ -126,10 +126,10 @@ def parsed(text: str, trial: str, convert: Convert, literal: Convert = plain) ->
         end = found.end()
         if found[1] is None:
             yield literal("${")
-        elif found[1] == "trial":
+        elif (name := found[1].strip()) == "trial":
             yield convert(trial)
         else:
-            yield Reference(found[1], convert)
+            yield Reference(name, convert)
     yield literal(text[end:])
 
 
@@ -170,7 +170,8 @@ def of_form(fields: list[list[str]], trial: str) -> Template:
 def of_json(value: Any, trial: str) -> Template:
     """A JSON value as compact text.
 
-    A string that is one reference to a column or an extracted value takes the value with its type.
+    A string that is one reference to a column or an extracted value takes the value with its type. Keys are no
+    templates.
     """
     return Template(_json_parts(value, trial))
 
@@ -188,8 +189,7 @@ def _json_parts(value: Any, trial: str) -> Iterator[Part]:
     elif isinstance(value, dict):
         for number, (key, each) in enumerate(value.items()):
             yield "," if number else "{"
-            yield from _json_parts_of_key(key, trial)
-            yield ":"
+            yield f"{dumps(key)}:"
             yield from _json_parts(each, trial)
         yield "}" if value else "{}"
     elif isinstance(value, list):
@@ -199,9 +199,3 @@ def _json_parts(value: Any, trial: str) -> Iterator[Part]:
         yield "]" if value else "[]"
     else:
         yield dumps(value)
-
-
-def _json_parts_of_key(key: str, trial: str) -> Iterator[Part]:
-    yield '"'
-    yield from parsed(key, trial, inside_json, inside_json)
-    yield '"'

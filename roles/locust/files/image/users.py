@@ -12,6 +12,7 @@ import gevent.ssl
 from choices import Choice
 from compiled import CompiledRequest, Traffic
 from digests import Chain, SentDigests, line
+from gevent import GreenletExit
 from load_spec import Dataset, LoadSpec
 from locust import FastHttpUser, constant, task
 from locust.exception import StopUser
@@ -27,7 +28,8 @@ _EVERY_STATUS = frozenset(range(100, 600))
 class Load:
     """One worker's part of a load, whose second 0 is at the Unix time `t0`.
 
-    `worker` is the worker's index among all `workers` that take part. Raises ValueError for traffic that cannot be sent.
+    `worker` is the worker's index among all `workers` that take part. Raises ValueError for traffic that cannot be
+    sent.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class StudyUser(FastHttpUser):
             self.connection_timeout = self.network_timeout = current.spec.timeout_s
             if (context := current.ssl_context) is not None:
                 self.insecure = not current.spec.traffic.tls_verify
-                self.ssl_context_factory = lambda cafile=None: context
+                self.ssl_context_factory = lambda **_: context
         super().__init__(environment)
         # No status raises: statuses are checked here, and exceptions would cost more CPU the more requests fail.
         self.client.client.valid_response_codes = _EVERY_STATUS
@@ -101,11 +103,12 @@ class StudyUser(FastHttpUser):
     def on_start(self) -> None:
         """Wait for this user's start in the ramp-up, log in, then wait for the residual of a think time in progress.
 
-        If all users began with a request, their rate would be too high until a few think times have passed.
+        If all users began with a request, their rate would be too high until a few think times have passed. A user ends
+        here by GreenletExit, because Locust prints a traceback for StopUser.
         """
         self.started = False
         if current is None:
-            raise StopUser
+            raise GreenletExit
         self.load = load = current
         self.number = load.number()
         self.draws = Draws(load.spec.seed, self.number)
@@ -114,7 +117,7 @@ class StudyUser(FastHttpUser):
         self.chain = Chain(load.digests)
         begin = self.draws.start_s(load.spec.ramp_up_s)
         if load.end.wait(max(0.0, begin - load.now())):
-            raise StopUser
+            raise GreenletExit
         self._log_in()
         now = load.now()
         load.recorder.user_started(now)
@@ -122,7 +125,7 @@ class StudyUser(FastHttpUser):
         residual_s = self.draws.residual_s(load.spec.think_time_s)
         load.recorder.thinking(now, residual_s)
         if load.end.wait(residual_s):
-            raise StopUser
+            raise GreenletExit
 
     def _log_in(self) -> None:
         """Log in, after a failure again until it succeeds; a user counts as started after that."""
@@ -131,7 +134,7 @@ class StudyUser(FastHttpUser):
         while error := self.session.log_in(load.traffic, self.client):
             load.recorder.logins.count(error)
             if load.end.wait(waits.next_s()):
-                raise StopUser
+                raise GreenletExit
         if load.traffic.login is not None:
             load.recorder.logins.count("")
 

@@ -68,7 +68,6 @@ def watch_loop(load: Load) -> None:
 
 def serve_worker(runner: WorkerRunner) -> None:
     """Handle the master's messages on a worker."""
-
     data = WorkerData()
 
     def on_data(msg: Any, **_: Any) -> None:
