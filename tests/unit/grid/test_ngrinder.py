@@ -54,7 +54,7 @@ def problems(folder: Path, traffic: str, generator: str = "ngrinder") -> tuple[s
     indented = "\n".join(f"  {line}" for line in traffic.splitlines())
     file.write_text(GRID.format(generator=generator, traffic=indented), encoding="utf-8")
     try:
-        load_grid(file, frozenset(), data=DataReader(folder))
+        load_grid(file, frozenset(), data=DataReader(folder=folder))
     except BadInput as error:
         return tuple(problem.removeprefix(f"{file}:") for problem in error.problems)
     return ()
