@@ -29,6 +29,9 @@ def problems(grid: Grid) -> Iterator[tuple[Path_, str]]:
         return
     for place, words in ngrinder_script.wrong_files(grid.traffic.files if grid.traffic is not None else ()):
         yield ("traffic", "files", place), f"traffic.files.{place}: {words}"
+    if grid.objectives.p95_by_name:
+        words = "objectives.p95: nGrinder counts no requests by name. Allowed: one time, as in 200ms. Fix: use locust"
+        yield ("objectives", "p95"), words
     for each in sent(grid):
         for where, words in (*_request(each), *_patterns(each, grid)):
             yield where, f"{'.'.join(map(str, where))}: {words}"

@@ -60,8 +60,8 @@ class NgrinderScript(GridPart):
     )
     files: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(),
-        description="files for `script`, relative to the grid file: libraries (`.jar`), and others that it reads in its "
-        "folder `resources`",
+        description="files for `script`, relative to the grid file: libraries (`.jar`), and others that it reads in "
+        "its folder `resources`",
         exclude_if=lambda files: not files,
     )
 

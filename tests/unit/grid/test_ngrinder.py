@@ -48,11 +48,12 @@ class TestRunner {
 """
 
 
-def problems(folder: Path, traffic: str, generator: str = "ngrinder") -> tuple[str, ...]:
-    """Return the problems of a grid with this `traffic`."""
+def problems(folder: Path, traffic: str, generator: str = "ngrinder", more: str = "") -> tuple[str, ...]:
+    """Return the problems of a grid with this `traffic`, and `more` lines."""
     file = folder / "grid.yaml"
     indented = "\n".join(f"  {line}" for line in traffic.splitlines())
-    file.write_text(GRID.format(generator=generator, traffic=indented), encoding="utf-8")
+    text = GRID.format(generator=generator, traffic=indented)
+    file.write_text(text + more, encoding="utf-8")
     try:
         load_grid(file, frozenset(), data=DataReader(folder=folder))
     except BadInput as error:
@@ -140,6 +141,12 @@ def test_requests_that_its_client_cannot_send(folder: Path, request_: str, messa
     (found,) = problems(folder, traffic)
     assert message in found
     assert problems(folder, traffic, generator="locust") == ()
+
+
+def test_objectives_by_name_need_counts_by_name(folder: Path) -> None:
+    traffic = "requests: [{name: a, request: {path: /}}]\n"
+    (found,) = problems(folder, traffic, more='objectives: {p95: {"*": 200ms}}\n')
+    assert "7: objectives.p95: nGrinder counts no requests by name" in found
 
 
 def test_pythons_own_regular_expressions_are_rejected(folder: Path) -> None:

@@ -15,6 +15,7 @@ from harness.traffic.ngrinder.first_user import FirstUser
 from harness.traffic.ngrinder.script import Split
 from harness.traffic.sent_traffic import SentTraffic
 from tests.builders import load
+from tests.locust_image import compiled, load_spec, templates
 
 ROW = {"user": "ann ö/&", "n": 1, "image": [1.0, None], "q": 'a"\\\n€😀', "f": "a.bin"}
 FILES = {"a.bin": bytes(range(256))}
@@ -152,3 +153,42 @@ def test_the_parameter_has_no_space_and_is_short(seed: str) -> None:
     assert " " not in found
     assert len(found) < 200
     assert "users=600,processes=3," in found
+
+
+BODIES: tuple[dict[str, Any], ...] = (
+    {
+        "json": {
+            "a": "${row.image}",
+            "b": "${id} ${row.n}",
+            "c": ["${token}", None, True, 1e-7, "ü${row.q}"],
+            "$": "$${x}",
+        }
+    },
+    {"form": {"a": "${row.user}", "b": ["x y", "*~"]}},
+    {"text": "ü ${row.image} ${user} ${trial}"},
+    {"file": "${row.f}"},
+)
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: next(iter(body)))
+def test_both_load_generators_send_the_same_bytes(body: dict[str, Any]) -> None:
+    request = {
+        "method": "POST",
+        "path": "/p/${row.user}/x?a=1",
+        "params": {"q": ["${row.q}", "${token}"], "é": "ü"},
+        "headers": {"X-A": "${token} ${user}"},
+        **body,
+    }
+    spec = sent(requests=[{"name": "a", "request": request}])
+    wire = spec.wire()
+    known_fields = load_spec.RequestSpec.__dataclass_fields__
+    for each in wire["traffic"]["requests"]:
+        each.pop("slow_after_s" if "slow_after_s" not in known_fields else "", None)
+    image = compiled.Traffic(load_spec.LoadSpec.read(wire), load_spec.Dataset("d", [ROW], FILES))
+    known = {"token": "a/b", "id": 7}
+    locust = image.requests[0].prepare(0, templates.Context(ROW, 1, known))
+    ngrinder = script.settings(spec)["traffic"]["requests"][0]
+    assert spec.url + joined(ngrinder["target"]).decode() == locust.url
+    assert joined(ngrinder["body"]) == locust.body
+    headers = {name: joined(parts).decode() for name, parts in ngrinder["headers"]}
+    assert {**headers, "X-Study-Trial": "t"} == locust.headers
