@@ -210,13 +210,13 @@ def _stops(python: str) -> list[float]:
 def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as folder:
-        python = sys.argv[1] if len(sys.argv) > 1 else _with_locust(Path(folder))
+        python = sys.argv[1] if len(sys.argv) > 1 else with_locust(Path(folder))
         sys.stdout.write(f"| measurement ({os.cpu_count()} cores) | value |\n|---|---|\n")
         for name, figure in rows(python):
             sys.stdout.write(f"| {name} | {figure} |\n")
 
 
-def _with_locust(folder: Path) -> str:
+def with_locust(folder: Path) -> str:
     """Install the image's requirements in a virtual environment; return its Python."""
     venv.create(folder, with_pip=True)
     python = str(folder / "bin" / "python")

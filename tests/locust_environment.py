@@ -38,7 +38,16 @@ def locust_python() -> str:
             subprocess.run(
                 [uv, "--native-tls", "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True
             )
-            install = [uv, "--native-tls", "pip", "install", "--quiet", "--require-hashes", "--python", python]
+            install: list[str | Path] = [
+                uv,
+                "--native-tls",
+                "pip",
+                "install",
+                "--quiet",
+                "--require-hashes",
+                "--python",
+                python,
+            ]
             subprocess.run([*install, "--requirement", requirements], check=True)
             (folder / "ready").touch()
     return str(python)

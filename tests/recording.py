@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -42,7 +43,8 @@ class Seen:
 class Recording:
     """The server; it answers after `delay_s`. Logins fail while `rejects_logins` is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.seen: list[Seen] = []
         self.url = ""
         self.delay_s = 0.0
@@ -64,8 +66,8 @@ class Recording:
         return [each for each in self.seen if each.trial == trial]
 
     async def _serve(self, listening: threading.Event) -> None:
-        server = await asyncio.start_server(self._converse, "127.0.0.1", 0, backlog=8192)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = await asyncio.start_server(self._converse, "127.0.0.1", 0, backlog=8192, ssl=self._tls)
+        self.url = f"http{'s' if self._tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         listening.set()
         await self._over.wait()
         server.close()
@@ -110,9 +112,9 @@ class Recording:
 
 
 @contextlib.contextmanager
-def recording() -> Iterator[Recording]:
-    """Run the server on a port of this machine."""
-    server, listening = Recording(), threading.Event()
+def recording(tls: ssl.SSLContext | None = None) -> Iterator[Recording]:
+    """Run the server on a port of this machine, with `tls` by HTTPS."""
+    server, listening = Recording(tls), threading.Event()
     thread = threading.Thread(target=server.run, args=(listening,), daemon=True)
     thread.start()
     listening.wait()

@@ -60,7 +60,8 @@ def test_a_slow_server_is_found_despite_equal_shares(tmp_path: Path) -> None:
     slow = {"ml_server_app": "service.faults:costly", "ml_server_cpus": 0.2, "ml_server_env": costs}
     record = measured(tmp_path, "slow", factors={"servers": [2], "vusers": [120]}, vars=slow)[0]
     assert record["bottleneck"]["component"] == "server", findings_of(record)
-    assert "server-2 spent" in record["bottleneck"]["reason"], findings_of(record)
+    assert record["bottleneck"]["basis"]["kind"] == "slow server", findings_of(record)
+    assert record["bottleneck"]["reason"].startswith("server-2 "), findings_of(record)
     shares = record["counters"]["balancer"]["upstreams"].values()
     counts = [sum(by.values()) for by in shares]
     assert max(counts) / sum(counts) < 0.52
@@ -123,7 +124,9 @@ def test_fast_errors_do_not_count_as_throughput(tmp_path: Path) -> None:
     completed = {app: r["counters"]["generator"]["completed"] for app, r in by_app.items()}
     statuses = bad["counters"]["balancer"]["statuses"]
     assert completed["service.faults:failing"] == pytest.approx(statuses["200"], abs=20)  # never the 500s
-    assert good["outcome"] == "ok", findings_of(good)
+    assert good["outcome"] in ("ok", "warning"), findings_of(good)  # a warning where other processes use the CPU
+    assert good["error_rate"] == 0
+    assert "E8" not in findings_of(good)
 
 
 @pytest.fixture

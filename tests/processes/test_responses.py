@@ -12,7 +12,8 @@ import pytest
 from harness.grid.request import Request
 from tests.builders import load
 from tests.hostile import RESPONSES, Hostile, hostile
-from tests.locust_environment import IMAGE, locust_python
+from tests.locust_environment import locust_python
+from tests.locust_image import IMAGE
 
 EACH = 3  # requests per path, two of them by one user: the second one needs a usable connection after the first
 DRIVER = f"""

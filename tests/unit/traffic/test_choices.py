@@ -50,7 +50,9 @@ def test_each_user_has_the_shares_and_two_users_choose_independently() -> None:
 
 
 def test_choices_follow_from_the_seed_alone() -> None:
-    kinds = [{"pick": pick, "rows": 50, "zipf_s": 1.1, "weights": (1.0, 2.0)} for pick in ("cycle", "random", "zipf")]
+    kinds: list[dict[str, Any]] = [
+        {"pick": pick, "rows": 50, "zipf_s": 1.1, "weights": (1.0, 2.0)} for pick in ("cycle", "random", "zipf")
+    ]
     for more in kinds:
         assert every(of_load(**more)) == every(of_load(**more))
         assert every(of_load(**more)) != every(of_load(**more, seed="1/users/2"))

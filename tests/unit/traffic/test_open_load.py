@@ -66,7 +66,7 @@ def test_a_session_belongs_to_one_worker(workers: int) -> None:
 
 
 def arriving(*due_s: float) -> Iterator[Any]:
-    return arrivals.share_of_worker(iter(due_s), 0, 1)
+    yield from arrivals.share_of_worker(iter(due_s), 0, 1)
 
 
 def test_a_delayed_request_includes_its_delay_in_its_latency() -> None:

@@ -44,3 +44,14 @@ def test_a_clock_that_is_set_in_the_middle_of_a_load_moves_no_second(monkeypatch
     monkeypatch.setattr(pacing.time, "time", lambda: next(wall))
     clock = pacing.Clock(1000.5)
     assert [clock.now(), clock.now()] == [1.0, 2.5]
+
+
+def test_waits_after_a_failed_login_are_think_times_of_their_own() -> None:
+    """However often a login fails, the user's other draws stay the same."""
+    waits = pacing.LoginWaits("7/users/1/400", 3, 2.0)
+    drawn_ = [waits.next_s() for _ in range(1000)]
+    assert 1.0 <= min(drawn_) <= max(drawn_) <= 3.0
+    assert drawn_[:5] == [pacing.LoginWaits("7/users/1/400", 3, 2.0).next_s(), *drawn_[1:5]]
+    assert not set(drawn_) & set(drawn("7/users/1/400", 3, thinks=100))
+    without = pacing.LoginWaits("7/users/1/400", 3, 0.0)
+    assert 0.5 <= without.next_s() <= 1.5

@@ -105,3 +105,17 @@ def test_transactions_and_logins_are_in_no_row() -> None:
     assert transactions["failures"] == {str(recorder.bucket_us(2_000_000)): 2}, "a failure counts at the timeout"
     assert result["samples"] == []
     assert result["requests"] == {}
+
+
+def test_slow_requests_of_a_name_are_those_above_its_own_objective() -> None:
+    """The rows have those above the objective for all requests."""
+    seen = recorder.Recorder(0, 10, 2.0, slow_after_s=1.0, slow_by_name={"a": 0.25, "b": None})
+    for name in "ab":
+        for took_s in (0.125, 0.5, 1.5):
+            seen.sent(1.0, name=name)
+            seen.answered(1.0 + took_s, 1.0, "", name=name)
+    trial = merging.Trial("t", 0.0, {"w"}, counts_slow=True)
+    trial.add("w", seen.take(11.0, last=True))
+    result = trial.result()
+    assert {name: tally["slow"] for name, tally in result["requests"].items()} == {"a": 2, "b": 1}
+    assert sum(row["slow"] for row in result["samples"]) == 2

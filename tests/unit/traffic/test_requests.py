@@ -94,6 +94,7 @@ def test_a_load_that_can_never_be_sent_is_rejected_at_its_start() -> None:
         {"extract": {"token": {"json": "$..token"}}},
         {"extract": {"token": {"regex": "("}}},
         {"extract": {"token": {"xpath": "/"}}},
+        {"expect_body": "("},
     ):
         with pytest.raises(ValueError):  # noqa: PT011 - several messages
             traffic(**wrong)

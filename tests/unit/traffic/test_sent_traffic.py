@@ -13,6 +13,7 @@ from tests.locust_image import load_spec
 LOAD = load(
     request=Request(method="POST", path="/x?a=1", json={"a": [1]}, headers={"A": "b"}, expect_body="right"),
 )
+NOT_OF_A_LOGIN = ("name", "weight", "pause_s", "slow_after_s")
 TRAFFIC = {
     "data": {"file": "rows.jsonl", "pick": "zipf(1.1)", "per": "user"},
     "login": {
@@ -65,7 +66,7 @@ def sent(**more: Any) -> dict[str, Any]:
 
 def test_the_image_reads_a_mix_with_every_kind_of_body() -> None:
     read = dataclasses.asdict(load_spec.TrafficSpec.read(sent()))
-    login = {name: value for name, value in read["login"].items() if name not in ("name", "weight", "pause_s")}
+    login = {name: value for name, value in read["login"].items() if name not in NOT_OF_A_LOGIN}
     assert {**read, "login": login} == sent()
 
 
@@ -77,6 +78,7 @@ def test_the_short_form_is_a_mix_of_one_request() -> None:
                 "name": "request",
                 "weight": 1.0,
                 "pause_s": 0.0,
+                "slow_after_s": None,
                 "method": "POST",
                 "path": "/x?a=1",
                 "params": [],

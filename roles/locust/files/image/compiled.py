@@ -64,7 +64,7 @@ class CompiledRequest:
         self.pause_s = spec.pause_s
         self.follow_redirects = spec.follow_redirects
         self.statuses = frozenset(spec.expect_status)
-        self.pattern = re.compile(spec.expect_body.encode()) if spec.expect_body else None
+        self.pattern = _pattern(spec.expect_body)
         self.extraction = Extraction(spec.extract)
         path = templates.of_path(spec.path, spec.params, trial)
         self._url = Cached(path.scope, lambda context: load.url + path.text(context), cache)
@@ -113,6 +113,13 @@ class CompiledRequest:
             return NO_DATA
         except Exception as failure:
             return f"client {type(failure).__name__}"
+
+
+def _pattern(expression: str | None) -> re.Pattern[bytes] | None:
+    try:
+        return re.compile(expression.encode()) if expression else None
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"expect_body: not a regular expression (got {expression}): {error}") from None
 
 
 class Traffic:

@@ -16,7 +16,7 @@ _MODULUS = 2**128
 
 def line(name: str, row: int, time_s: float) -> bytes:
     """What one request contributes: its name, the index of its row, and its think time or when it was due, in µs."""
-    return f"{name}/{row}/{round(time_s * 1e6)}\n".encode()
+    return f"{name}/{row}/{time_s * 1e6:.0f}\n".encode()
 
 
 class SentDigests:

@@ -19,6 +19,7 @@ class RequestSpec:
     name: str = LOGIN
     weight: float = 1.0
     pause_s: float = 0.0  # mean pause after a step
+    slow_after_s: float | None = None  # the name's own objective: successes above this latency are slow
     method: str
     path: str
     params: list[list[str]]
@@ -102,12 +103,15 @@ class LoadSpec:
         return load
 
     @property
-    def request_urls(self) -> list[str]:
-        """URLs of all requests, as templates; raises ValueError for a path that could change the host."""
+    def base_url(self) -> str:
+        """The URL below which all requests are; raises ValueError for a path that could change the host.
+
+        Messages have no path, because it may contain a secret.
+        """
         for request in self.traffic.each:
             if not request.path.startswith("/"):
-                raise ValueError(f"path: got {request.path}. Allowed: a path that begins with a slash.")
-        return [self.url + request.path for request in self.traffic.each]
+                raise ValueError(f"path of {request.name}. Allowed: a path that begins with a slash.")
+        return f"{self.url}/"
 
 
 @dataclass(frozen=True)

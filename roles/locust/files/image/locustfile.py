@@ -60,8 +60,7 @@ class Master:
     def read(self, message: dict[str, Any]) -> tuple[LoadSpec, Dataset]:
         """A load with its data; raises ValueError if it may not start, TypeError or KeyError for a malformed one."""
         spec = LoadSpec.read(message)
-        for url in spec.request_urls:
-            gate.check_target(url, self.target)
+        gate.check_target(spec.base_url, self.target)
         return spec, self.data.of(spec.traffic.data, list(self.runner.clients.keys()))
 
     def upload(self, message: dict[str, Any]) -> None:

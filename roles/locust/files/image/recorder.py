@@ -88,7 +88,7 @@ class Recorder:
     """Counts one trial's events in one process. Times are seconds since t0.
 
     A request counts in the rows, which are of all names together, and in the tally of its name. A login counts in
-    neither.
+    neither. Successes above `slow_after_s` are slow, in a tally those above the value of `slow_by_name` if it has one.
     """
 
     def __init__(
@@ -98,10 +98,12 @@ class Recorder:
         timeout_s: float = 0.0,
         open_load: bool = False,
         slow_after_s: float | None = None,
+        slow_by_name: dict[str, float | None] | None = None,
     ) -> None:
         self._window = (window_from_s, window_to_s)
         self._timeout_s = timeout_s
         self._slow_after_s = float("inf") if slow_after_s is None else slow_after_s
+        self._slow_by_name = {name: seconds for name, seconds in (slow_by_name or {}).items() if seconds is not None}
         self.rows: dict[int, Any] = defaultdict(OpenRow if open_load else Row)
         self.errors: Counter[str] = Counter()
         self.in_flight = Level()
@@ -139,8 +141,9 @@ class Recorder:
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.in_flight.value -= 1
         key = since, name
-        self._outstanding[key] -= 1
-        if not self._outstanding[key]:
+        if self._outstanding[key] > 1:
+            self._outstanding[key] -= 1
+        else:
             del self._outstanding[key]
         self._count(now, since, now - since if latency_s is None else latency_s, error, name)
 
@@ -156,7 +159,8 @@ class Recorder:
         """
         if self._window[0] <= since < self._window[1]:
             self._transactions.requests += 1
-        self._tally(self._transactions, now, since, max(latency_s, self._timeout_s) if error else latency_s, error)
+        latency_s = max(latency_s, self._timeout_s) if error else latency_s
+        self._tally(self._transactions, now, since, latency_s, error, self._slow_after_s)
 
     def _count(self, now: float, since: float, latency_s: float, error: str, name: str) -> None:
         ended, began = self.rows[int(now)], self.rows[int(since)]
@@ -169,9 +173,10 @@ class Recorder:
             ended.completed += 1
             ended.latency_s += latency_s
             began.slow += latency_s > self._slow_after_s
-        self._tally(self._names[name], now, since, latency_s, error)
+        slow_after_s = self._slow_by_name.get(name, self._slow_after_s)
+        self._tally(self._names[name], now, since, latency_s, error, slow_after_s)
 
-    def _tally(self, tally: Tally, now: float, since: float, latency_s: float, error: str) -> None:
+    def _tally(self, tally: Tally, now: float, since: float, latency_s: float, error: str, slow_after_s: float) -> None:
         begin, end = self._window
         if not error and begin <= now < end:
             tally.completed += 1
@@ -183,7 +188,7 @@ class Recorder:
             tally.errors[error] += 1
             tally.failures[bucket] += 1
         else:
-            tally.slow += latency_s > self._slow_after_s
+            tally.slow += latency_s > slow_after_s
             tally.latencies[bucket] += 1
 
     def offered(self, due: float, late: bool, name: str = NAME) -> None:

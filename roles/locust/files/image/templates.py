@@ -126,10 +126,10 @@ def parsed(text: str, trial: str, convert: Convert, literal: Convert = plain) ->
         end = found.end()
         if found[1] is None:
             yield literal("${")
-        elif (name := found[1].strip()) == "trial":
+        elif found[1] == "trial":
             yield convert(trial)
         else:
-            yield Reference(name, convert)
+            yield Reference(found[1], convert)
     yield literal(text[end:])
 
 

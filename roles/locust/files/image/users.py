@@ -44,7 +44,13 @@ class Load:
         self.end_s = min(spec.duration_s, LONGEST_S)
         window = spec.window_from_s, spec.duration_s
         is_open = spec.rate_per_s is not None
-        self.recorder = Recorder(*window, spec.timeout_s, open_load=is_open, slow_after_s=spec.slow_after_s)
+        self.recorder = Recorder(
+            *window,
+            spec.timeout_s,
+            open_load=is_open,
+            slow_after_s=spec.slow_after_s,
+            slow_by_name={each.name: each.slow_after_s for each in spec.traffic.requests},
+        )
         self.ssl_context = tls_context(spec) if spec.url.startswith("https:") else None
 
     def now(self) -> float:
