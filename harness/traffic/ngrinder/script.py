@@ -128,5 +128,8 @@ def validation_error(log: str) -> str:
     totals = re.search(r"^Totals\s+(\d+)\s+(\d+)", log, re.M)
     if totals and int(totals[1]) >= 1 and int(totals[2]) == 0 and not re.search(r"(^| )ERROR ", log, re.M):
         return ""
+    if syntax := re.search(r"^(\S+\.groovy: \d+: .+)$", log, re.M):
+        return syntax[1][:500]
     errors = [line.strip() for line in log.splitlines() if "ERROR" in line or "Exception" in line]
-    return " ".join(errors[:2])[:500] or "it sent no request"
+    place = re.search(r"\((?!load\.groovy)([^():\s]+\.groovy:\d+)\)", log)  # in a script of the user
+    return (" ".join(errors[:2])[:500] or "it sent no request") + (f" at {place[1]}" if place else "")

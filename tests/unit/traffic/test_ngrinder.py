@@ -100,6 +100,16 @@ def test_trials_of_a_load_have_one_script() -> None:
         ("ERROR java.lang.AssertionError: status 500\nTotals  0  1  NaN", "AssertionError"),
         ("ERROR Script error - MultipleCompilationErrorsException get.groovy: 33: Unexpected input", "Unexpected"),
         ("2026 INFO nothing happened", "it sent no request"),
+        (
+            "ERROR Script error - Error while initialize test runner\nCaused by: startup failed:\n"
+            "mine.groovy: 3: Unexpected input: '(' @ line 3, column 14.\n",
+            "mine.groovy: 3: Unexpected input: '(' @ line 3, column 14.",
+        ),
+        (
+            "1 ERROR my reason\njava.lang.IllegalStateException: my reason\n\tat Load.step(load.groovy:58)\n"
+            "\tat Mine.step(mine.groovy:4)\nTotals  1  1  3.0",
+            "my reason at mine.groovy:4",
+        ),
     ],
 )
 def test_the_validation_is_judged_by_its_text(log: str, wrong: str) -> None:
