@@ -211,7 +211,7 @@ class Traffic(NgrinderScript, Caching):
     def _is_one(self) -> Traffic:
         ways = [key for key in ("requests", "steps", "script") if getattr(self, key) is not None]
         if len(ways) != 1:
-            got = f"{' and '.join(ways)} are set" if ways else "none of them is set"
+            got = f"{' and '.join(ways)} are set" if ways else "none is set"
             raise ValueError(f"{got}. Allowed: exactly one of requests, steps and script")
         if self.script is not None and (more := [key for key in ("data", "login") if getattr(self, key) is not None]):
             raise ValueError(f"{more[0]} is set. Allowed: script with files only. Fix: do it in the script")
