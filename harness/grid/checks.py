@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.grid import http, objectives, server_failure
+from harness.grid import http, ngrinder_limits, objectives, server_failure
 from harness.grid.amount import Search
 from harness.grid.cell import OWN_FACTORS, Cell
 from harness.grid.load import check_level, written
@@ -48,6 +48,7 @@ class Checker:
         yield from self.levels(self.values) if self.values else ()
         yield from self.images()
         yield from self.requests()
+        yield from ngrinder_limits.problems(self.grid)
         yield from self.objectives()
         partial = list(self.partial_cells())
         yield from partial

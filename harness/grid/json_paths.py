@@ -5,6 +5,21 @@ from __future__ import annotations
 from harness.words import short
 
 
+def keys(text: str) -> list[str | int]:
+    """Return the names and indexes of a JSONPath of one value, outermost first."""
+    import jsonpath  # takes long to import, and few grids need it
+    from jsonpath.selectors import IndexSelector, NameSelector
+
+    path = jsonpath.JSONPathEnvironment(strict=True).compile(text)
+    segments = path.segments if isinstance(path, jsonpath.JSONPath) else ()
+    selectors = [selector for segment in segments for selector in segment.selectors]
+    return [
+        each.name if isinstance(each, NameSelector) else each.index
+        for each in selectors
+        if isinstance(each, NameSelector | IndexSelector)
+    ]
+
+
 def wrong(text: str) -> str:
     """Return why a text is not a JSONPath of one value; empty for a valid one."""
     import jsonpath  # takes long to import, and few grids need it

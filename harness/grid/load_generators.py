@@ -45,7 +45,8 @@ LOAD_GENERATORS = (
         name="ngrinder",
         shown="nGrinder",
         counts=(
-            "it keeps no percentiles and no requests in flight: both come from the balancer's log, to the millisecond"
+            "it keeps no figures by request, no percentiles and no requests in flight: the last two come from the "
+            "balancer's log, to the millisecond"
         ),
         roles=("ngrinder_controller", "ngrinder_agent"),
         prefix="ngrinder_",

@@ -139,7 +139,7 @@ class Grid(GridPart, Caching):
     )
     seed: Count | None = Field(
         default=None,
-        description="seed of orders, arrivals and think times (Locust); drawn at the start of a study if unset",
+        description="seed of orders, arrivals and think times; drawn at the start of a study if unset",
     )
     calibration: Switch = Field(
         default=False, description="all servers have exactly the same capacity, so linear speedup is the truth"
@@ -283,7 +283,7 @@ class Grid(GridPart, Caching):
     @property
     def expected_statuses(self) -> tuple[int, ...]:
         """The status codes of a success of any request, each once; those below 400 for a script."""
-        if self.has_script:
+        if self.has_script or (self.traffic is not None and self.traffic.script is not None):
             return tuple(range(200, 400))
         return tuple(dict.fromkeys(status for each in self.requests for status in each.expect.status))
 

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model
 
 from harness.grid import templates
 from harness.grid.bodies import at_least_one, unset
+from harness.grid.ngrinder_script import NgrinderScript
 from harness.grid.own_script import LocustScript
 from harness.grid.request import Expect, HttpRequest, check_pattern
 from harness.grid.types import Caching, Count, Duration, GridPart, several
@@ -18,7 +19,7 @@ from harness.words import short
 PICKS = "cycle, random, zipf(1.1) or once"
 _ZIPF = re.compile(r"zipf\(\s*([0-9]+(?:\.[0-9]+)?)\s*\)")
 LARGEST_ZIPF = 10.0
-KINDS = ("requests", "steps", "locustfile")  # exactly one of these keys is set
+KINDS = ("requests", "steps", "locustfile", "script")  # exactly one of these keys is set
 SESSIONS = 100  # sessions of an open load that log in
 REQUEST = "request"  # name of the short form's request
 LOGIN = "login"  # name of the login among the exchanges of a verification
@@ -194,7 +195,7 @@ class Data(GridPart):
         return float(found[1]) if found else 0.0
 
 
-class Traffic(LocustScript, Caching):
+class Traffic(LocustScript, NgrinderScript, Caching):
     """What users send: `requests` of a mix, the `steps` of a transaction, or an own script."""
 
     data: Data | None = Field(default=None, description="rows for `${row.column}`, see below", exclude_if=unset)
@@ -216,7 +217,10 @@ class Traffic(LocustScript, Caching):
             raise ValueError(f"{got}. Allowed: exactly one of {', '.join(KINDS[:-1])} and {KINDS[-1]}")
         if self.locustfile is None and self.script_keys:
             raise several([((key,), "only valid with locustfile. Fix: remove it") for key in self.script_keys])
-        if self.locustfile is not None and (wrong := [key for key in ("data", "login") if getattr(self, key)]):
+        if self.files and self.script is None:
+            raise several([(("files",), "only valid with script. Fix: remove it")])
+        is_script = self.locustfile is not None or self.script is not None
+        if is_script and (wrong := [key for key in ("data", "login") if getattr(self, key)]):
             words = "only valid with requests or steps, as a script has its own. Fix: remove it"
             raise several([((key,), words) for key in wrong])
         names = [each.name for each in (self.requests or self.steps or ())]

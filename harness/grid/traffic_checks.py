@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.grid import http, json_paths, templates
-from harness.grid.request import HttpRequest
+from harness.grid.request import Expect, HttpRequest
 from harness.grid.schema import Grid
 from harness.grid.templates import BUILT_IN, ROW, SECRET, Path_
 from harness.grid.traffic import LOGIN, Extraction
@@ -29,6 +29,7 @@ class Sent:
     request: HttpRequest
     extract: Mapping[str, Extraction]
     extracted: tuple[str, ...] = ()
+    expect: Expect = field(default_factory=Expect)
 
     @property
     def at(self) -> Path_:
@@ -69,12 +70,12 @@ def sent(grid: Grid) -> list[Sent]:
     known: tuple[str, ...] = ()
     if traffic.login is not None:
         login = traffic.login
-        found.append(Sent(where=("traffic", LOGIN), request=login.request, extract=login.extract))
+        found.append(Sent(where=("traffic", LOGIN), request=login.request, extract=login.extract, expect=login.expect))
         known = tuple(login.extract)
     section = "steps" if grid.has_steps else "requests"
     for place, each in enumerate(traffic.all):
         where = ("traffic", section, place)
-        found.append(Sent(where=where, request=each.request, extract=each.extract, extracted=known))
+        found.append(Sent(where=where, request=each.request, extract=each.extract, extracted=known, expect=each.expect))
         if grid.has_steps:
             known = (*known, *each.extract)
     return found

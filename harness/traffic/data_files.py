@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.grid import traffic_checks
+from harness.grid import ngrinder_script, traffic_checks
 from harness.grid.dataset import Dataset, Source
 from harness.grid.schema import Grid
 from harness.grid.templates import ROW, Path_, names, with_values
@@ -54,6 +54,8 @@ class DataReader:
             for key, path in sent.request.files():
                 where = (*sent.at, *key)
                 self._at(where, lambda path=path: self._uploads(path, rows))  # type: ignore[misc]  # called at once
+        if grid.traffic is not None and grid.traffic.script is not None:
+            self._own_script(grid.traffic.script, grid.traffic.files)
         if rows is None or (data is None and not self._files):
             return None
         return Dataset(rows=tuple(rows), files=self._files, sources=self._sources)
@@ -68,6 +70,21 @@ class DataReader:
             ("traffic", "locustfile"), lambda: script_files.read(traffic, self.folder, self._content, report)
         )
         return Dataset(sources=self._sources, script=found) if found is not None else None
+
+    def _own_script(self, script: str, files: tuple[str, ...]) -> None:
+        """Read and check an nGrinder script, and its files."""
+
+        def read() -> None:
+            self._upload(script)
+            if wrong := list(ngrinder_script.wrong_content(script, self._files[script])):
+                raise _Unreadable(*wrong[:MOST_PROBLEMS])
+
+        self._at(("traffic", "script"), read)
+        for place, path in enumerate(files):
+            self._at(("traffic", "files", place), lambda path=path: self._upload(path))  # type: ignore[misc]
+        size = sum(len(self._files.get(path, b"")) for path in files)
+        if words := ngrinder_script.too_large(size):
+            self.problems.append((("traffic", "files"), f"traffic.files: {words}"))
 
     def _at(self, where: Path_, read: Callable[[], Any]) -> Any:
         """Call `read`; its problems become those of a place in the grid, with the result None."""

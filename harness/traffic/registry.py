@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LOCUST_TOKEN = "/tmp/study-token"  # noqa: S105, S108 - a file inside its container, roles/locust/files/image/gate.py
 TOKEN_TRIES = 5
+LEAST_TIMEOUT_S = 5.0  # of a request that the harness sends
 
 
 @dataclass(frozen=True)
@@ -78,18 +79,7 @@ def _locust_token(inventory: Inventory, connections: Connections) -> str:
     raise LoadGeneratorFailed(f"the token of the load generator {name} cannot be read: {reason}")
 
 
-def _check_ngrinder_traffic(grid: Grid) -> None:
-    """Raise BadInput for traffic that nGrinder's script cannot send."""
-    sole = grid.sole_request
-    if sole is None or not sole.is_plain or sole.request.method in ("HEAD", "OPTIONS"):
-        raise BadInput(
-            "ngrinder can only send one request without templates, files and redirects. "
-            "Fix: use load_generator: locust, or request with GET, POST, PUT, PATCH or DELETE."
-        )
-
-
 def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
-    _check_ngrinder_traffic(grid)
     if not all(host.is_machine for host in inventory.generators):
         raise BadInput(
             f"ngrinder needs load generators that are machines; those of {inventory.path} are containers. "
@@ -117,7 +107,9 @@ def _ngrinder(grid: Grid, inventory: Inventory, connections: Connections) -> Loa
         raise BadInput(f"host {first.name}: study_ngrinder_credentials is not set. Fix: set it in the inventory.")
     folder = Path(first.ngrinder_credentials)
     client = connections.http(first, Url.NGRINDER, timeout=20.0)
-    return NgrinderLoadGenerator(client, folder / "admin", [agent_name(grid, host) for host in inventory.generators])
+    balancer = connections.http(inventory.balancer, Url.SERVICE, timeout=max(LEAST_TIMEOUT_S, grid.load.timeout))
+    agents = [agent_name(grid, host) for host in inventory.generators]
+    return NgrinderLoadGenerator(client, balancer, folder / "admin", agents)
 
 
 def agent_name(grid: Grid, host: Host) -> str:

@@ -74,6 +74,8 @@ class SentTraffic:
     tls_name: str = ""  # host name of the certificate; empty for the address
     tls_trusted: str = ""  # certificates as PEM that are trusted besides the public authorities
     script: SentScript | None = None
+    groovy: str = ""  # nGrinder script of yours instead of requests: its key in the dataset's files
+    groovy_files: tuple[str, ...] = ()  # keys of the files next to it
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     slow_after_s: Mapping[str, float] = field(default_factory=dict)  # name → latency above which a success is slow
     values: Mapping[str, str] = field(default_factory=dict, repr=False)  # of extracted names that no response gives
@@ -96,6 +98,8 @@ class SentTraffic:
             zipf_s=data.zipf_s if data else 0.0,
             per=data.per if data else "transaction",
             dataset=grid.dataset,
+            groovy=(grid.traffic.script or "") if grid.traffic else "",
+            groovy_files=grid.traffic.files if grid.traffic else (),
             sessions=(login.sessions or SESSIONS) if login and grid.is_open else 0,
             secrets=grid.traffic_secrets,
             slow_after_s=_slow_after_s(grid),
@@ -110,8 +114,11 @@ class SentTraffic:
         """Return traffic for a balancer that gives every request the same response with status 200.
 
         A single request that is the same every time keeps its expectations, because the response is that of a server.
-        Others have none, there are no logins and pauses, and extracted names have a value.
+        Others have none, there are no logins and pauses, and extracted names have a value. Instead of a script, one GET
+        is sent.
         """
+        if self.groovy:  # its assertions are unknown
+            return SentTraffic.of(Request(path="/"))
         if self.login is None and not self.has_steps and len(self.requests) == 1 and self.requests[0].is_plain:
             return self.reusing_rows()
         extracted = [name for each in (self.login, *self.requests) if each for name in each.extract]

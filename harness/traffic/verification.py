@@ -17,7 +17,8 @@ from harness.deploy import nginx_limits, tls
 from harness.deploy.inventory.hosts import Host, Url
 from harness.errors import TrialFailed
 from harness.grid.cell import Cell
-from harness.grid.traffic import TrafficRequest
+from harness.grid.request import Expect, HttpRequest
+from harness.grid.traffic import TrafficRequest, of_request
 from harness.judge import balancing
 from harness.traffic import exchanges
 from harness.traffic.load_generator import LoadSpec
@@ -35,9 +36,12 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
 
     R0 is the lower median over two rounds of one request for each server. If the balancing method does not rotate, more
     rounds follow until every server has answered. Raises TrialFailed with the servers that answered instead. A mix,
-    steps, a login and templates are sent by the load generator's client: `exchanges.verify`.
+    steps, a login and templates are sent by the load generator's client: `exchanges.verify`. A script's requests are
+    not known, so the health check is sent instead of them, and R0 is its response time.
     """
     sole = context.grid.sole_request
+    if not context.grid.requests:
+        sole = of_request(HttpRequest(path=context.grid.service.health), Expect())
     if sole is None or not sole.is_plain:
         return exchanges.verify(context, cell, servers, trial)
     variables = places(context, cell.variables)

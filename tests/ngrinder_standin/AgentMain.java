@@ -1,27 +1,22 @@
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.InputStreamReader;
-import java.io.OutputStream;
 import java.io.PrintWriter;
-import java.net.HttpURLConnection;
 import java.net.Socket;
-import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
+import java.util.Base64;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
 
 /** The agent: connects to the controller, runs users on its orders, and reports their counts up to a second late. */
 public final class AgentMain {
     private static final String VERSION = System.getProperty("standin.version", "3.5.9-p1");
-    private static final List<String> BODIES = List.of("POST", "PUT", "PATCH");
     private static volatile Load load;
 
     private AgentMain() {}
@@ -114,23 +109,22 @@ public final class AgentMain {
         volatile boolean over;
         private final Settings settings;
         private final int users;
-        private final String trial;
+        private final int firstUser;
+        private final String parameter;
         private final long beginMs;
         private final long endMs;
-        private final boolean reset;
         private final boolean arrives;
         private final boolean delayed;
         private final long lateMs;
 
         Load(Map<String, Object> order) {
-            settings = new Settings((String) order.get("script"));
+            settings = new Settings((String) order.get("script"), files(order));
             users = ((Number) order.get("users")).intValue();
-            reset = (Boolean) order.get("reset");
+            firstUser = ((Number) order.get("first_user")).intValue();
             arrives = ((String) order.get("script")).contains("void arrive()");
             delayed = isDelayed((String) order.get("script"));
             lateMs = ((Number) order.get("late_ms")).longValue();
-            String parameter = (String) order.get("param");
-            trial = Settings.parameter(parameter, "trial", "");
+            parameter = (String) order.get("param");
             beginMs = Long.parseLong(Settings.parameter(parameter, "t0_ms", "" + System.currentTimeMillis()));
             endMs = beginMs + Long.parseLong(Settings.parameter(parameter, "duration_ms", "3600000"));
         }
@@ -138,10 +132,11 @@ public final class AgentMain {
         /**
          * Whether a pause delays the count of a request. With delayReports a request counts at report(), at the next
          * recorded method, or at the end of the run. If the run is stopped in its pause, the request never counts.
+         * Both places that pause after a request report it first.
          */
         private static boolean isDelayed(String script) {
             boolean holds = script.contains("grinder.statistics.delayReports = true");
-            return holds && !Pattern.compile("finally \\{[^}]*grinder\\.statistics\\.report\\(\\)[^}]*pause\\(").matcher(script).find();
+            return holds && !Pattern.compile("load\\.report\\(\\)[^}]*load\\.pause\\(", Pattern.DOTALL).matcher(script).find();
         }
 
         private void count(boolean right, long us) {
@@ -172,7 +167,8 @@ public final class AgentMain {
             Thread starter = new Thread(() -> {
                 pause(2500 + lateMs); // real worker processes take seconds to start
                 for (int i = 0; i < users && !over; i++) {
-                    Thread user = new Thread(null, this::runUser, "user", 256 * 1024);
+                    int number = firstUser + i;
+                    Thread user = new Thread(null, () -> runUser(number), "user", 256 * 1024);
                     user.setDaemon(true);
                     user.start();
                 }
@@ -181,31 +177,56 @@ public final class AgentMain {
             starter.start();
         }
 
-        private void runUser() {
+        private void runUser(int number) {
             threads.incrementAndGet();
             if (arrives) { // an empty recorded method
                 count(true, 0);
             }
-            ThreadLocalRandom random = ThreadLocalRandom.current();
-            double rest = Math.sqrt(0.25 + 2 * random.nextDouble()) * random.nextDouble() * settings.thinkS;
-            double begin = random.nextDouble() * settings.rampUpS + rest;
+            Traffic traffic = new Traffic(settings, parameter, number);
+            double[] draw = traffic.drawn(number + "/start");
+            double rest = Math.sqrt(0.25 + 2 * draw[0]) * draw[1] * settings.thinkS;
+            double begin = draw[2] * settings.rampUpS + rest;
             pause(beginMs + (long) (begin * 1000) - System.currentTimeMillis());
-            while (!over && System.currentTimeMillis() < endMs) {
-                long began = System.nanoTime();
-                boolean right = request();
-                long us = (System.nanoTime() - began) / 1000;
-                if (!delayed) {
-                    count(right, us);
+            while (!isOver()) {
+                if (!traffic.login()) {
+                    pause(settings.thinkS > 0 ? (long) (settings.thinkS * 1000) : 1000);
+                    continue;
                 }
-                pause((long) ((0.5 + random.nextDouble()) * settings.thinkS * 1000));
-                if (delayed && !over) {
-                    count(right, us);
+                for (Traffic.Ready ready : traffic.transaction()) {
+                    if (isOver() || !send(ready)) {
+                        break;
+                    }
                 }
             }
             while (!over) {
                 pause(200); // waits until the controller ends the test
             }
             threads.decrementAndGet();
+        }
+
+        private boolean isOver() {
+            return over || System.currentTimeMillis() >= endMs;
+        }
+
+        /** Sends one request, counts it and pauses; whether it succeeded. */
+        private boolean send(Traffic.Ready ready) {
+            long began = System.nanoTime();
+            boolean right = ready.sending.send();
+            long us = (System.nanoTime() - began) / 1000;
+            if (!delayed) {
+                count(right, us);
+            }
+            pause((long) ((right ? ready.pauseS : Math.max(ready.pauseS, settings.thinkS)) * 1000));
+            if (delayed && !over) {
+                count(right, us);
+            }
+            return right;
+        }
+
+        private static Map<String, byte[]> files(Map<String, Object> order) {
+            Map<String, byte[]> found = new HashMap<>();
+            Settings.<Map<String, Object>>cast(order.get("files")).forEach((path, content) -> found.put(path, Base64.getDecoder().decode((String) content)));
+            return found;
         }
 
         private void pause(long milliseconds) {
@@ -217,44 +238,6 @@ public final class AgentMain {
             } catch (InterruptedException error) {
                 Thread.currentThread().interrupt();
             }
-        }
-
-        private boolean request() {
-            return send(settings, trial, reset);
-        }
-    }
-
-    /** Sends one request; true if the response is the expected one. */
-    static boolean send(Settings settings, String trial, boolean reset) {
-        try {
-            HttpURLConnection connection = (HttpURLConnection) new URL(settings.url).openConnection();
-            connection.setRequestMethod(settings.method);
-            connection.setInstanceFollowRedirects(false);
-            connection.setConnectTimeout(settings.timeoutMs);
-            connection.setReadTimeout(settings.timeoutMs);
-            settings.headers.forEach((name, value) -> connection.setRequestProperty(name, value.toString()));
-            connection.setRequestProperty("X-Study-Trial", trial);
-            if (reset) {
-                connection.setRequestProperty("Connection", "close");
-            }
-            if (BODIES.contains(settings.method)) { // other methods have no body, even if the script has one
-                byte[] body = settings.body.getBytes(StandardCharsets.UTF_8);
-                connection.setDoOutput(true);
-                connection.setRequestProperty("Expect", "100-continue");
-                connection.setFixedLengthStreamingMode(body.length);
-                try (OutputStream out = connection.getOutputStream()) {
-                    out.write(body);
-                }
-            }
-            long status = connection.getResponseCode();
-            InputStream in = status < 400 ? connection.getInputStream() : connection.getErrorStream();
-            String body = in == null ? "" : new String(in.readAllBytes(), StandardCharsets.UTF_8);
-            if (in != null) {
-                in.close();
-            }
-            return settings.statuses.contains(status) && (settings.pattern == null || settings.pattern.matcher(body).find());
-        } catch (IOException error) {
-            return false;
         }
     }
 }

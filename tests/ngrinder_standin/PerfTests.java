@@ -237,12 +237,14 @@ final class PerfTests {
         move(test, "TESTING", "testing");
         long users = number(test, "processes", 1) * number(test, "threads", 1);
         run.arrivals = Files.exists(script(test)) && Files.readString(script(test)).contains("void arrive()") ? run.agents.size() * users : 0;
+        long first = 0;
         for (Agents.Agent agent : run.agents) {
             agent.take();
             if (!run.withoutScript) {
                 agent.send(Json.of("type", "start", "script", Files.readString(script(test)), "param", text(test, "param"),
-                    "users", users, "late_ms", run.lateMs,
-                    "reset", !Boolean.FALSE.equals(test.get("connectionReset"))));
+                    "users", users, "first_user", first, "late_ms", run.lateMs,
+                    "files", ScriptFiles.next(home.resolve("repos"), text(test, "scriptName"))));
+                first += users;
             }
         }
     }

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -149,7 +150,8 @@ public final class Standin {
             exchange.getResponseHeaders().set("WWW-Authenticate", "Basic realm=\"ngrinder\"");
             return text(401, "text/html", "<html>Unauthorized</html>");
         }
-        String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
+        byte[] content = exchange.getRequestBody().readAllBytes();
+        String body = new String(content, StandardCharsets.UTF_8);
         String action = query(exchange, "action");
         boolean admin = user.equals("admin");
         if (path.equals("/agent/api/list") || path.equals("/agent/api")) {
@@ -175,7 +177,11 @@ public final class Standin {
             return Json.of("success", true);
         }
         if (path.equals("/script/api/validate")) {
-            return text(200, "text/plain", validate(cast(Json.object(body).get("fileEntry"))));
+            return text(200, "text/plain", validate(home.resolve("repos"), cast(Json.object(body).get("fileEntry"))));
+        }
+        if (path.startsWith("/script/api/")) {
+            String boundary = exchange.getRequestHeaders().getFirst("Content-Type");
+            return ScriptFiles.call(home.resolve("repos"), method, path.substring("/script/api/".length()), action, boundary, content);
         }
         if (path.startsWith("/user/api")) {
             return account(path, body, user, admin);
@@ -284,10 +290,11 @@ public final class Standin {
     }
 
     /** The log of one iteration. The status is always 200. */
-    private static String validate(Map<String, Object> entry) {
+    private static String validate(Path repository, Map<String, Object> entry) throws IOException {
         try {
-            Settings settings = new Settings((String) entry.get("content"));
-            boolean right = AgentMain.send(settings, "", true);
+            Map<String, byte[]> files = new HashMap<>();
+            ScriptFiles.next(repository, (String) entry.get("path")).forEach((path, each) -> files.put(path, Base64.getDecoder().decode((String) each)));
+            boolean right = new Traffic(new Settings((String) entry.get("content"), files), "", 0).validate();
             return (right ? "" : "ERROR java.lang.AssertionError: unexpected answer\n\tat Test.send\n")
                 + "             Tests        Errors       Mean Test\n\nTotals       " + (right ? "1            0            66.00" : "0            1            NaN") + "\n";
         } catch (IllegalArgumentException error) {

@@ -19,11 +19,12 @@ from harness.errors import LoadGeneratorFailed
 from harness.grid.load_generators import BY_NAME
 from harness.records.series import Sample
 from harness.traffic.load_generator import Exchange, LoadResult, LoadSpec
-from harness.traffic.ngrinder import csv
+from harness.traffic.ngrinder import csv, first_user
 from harness.traffic.ngrinder.agents import Agents
 from harness.traffic.ngrinder.api import Controller
-from harness.traffic.ngrinder.perftest import SCRIPT, TOGETHER_S, PerfTest, end_left_over
-from harness.traffic.ngrinder.script import render, split, validation_error
+from harness.traffic.ngrinder.perftest import TOGETHER_S, PerfTest, end_left_over
+from harness.traffic.ngrinder.script import render, resources, split
+from harness.traffic.ngrinder.storage import store
 
 # From the creation of a test to second 0, before which every user reports its start. If some users do not, the load is
 # started again with twice the time. Later loads use the time that the users needed, with a margin.
@@ -33,9 +34,15 @@ QUIET_S = 3.0  # without a response after the end, all users are done; totals ar
 
 
 class NgrinderLoadGenerator:
-    """One nGrinder controller and its agents with the given names; see `LoadGenerator` for the calls."""
+    """One nGrinder controller and its agents with the given names; see `LoadGenerator` for the calls.
 
-    def __init__(self, client: httpx.Client, password_file: Path, agents: Collection[str]) -> None:
+    `balancer` sends requests to the balancer.
+    """
+
+    def __init__(
+        self, client: httpx.Client, balancer: httpx.Client, password_file: Path, agents: Collection[str]
+    ) -> None:
+        self._balancer = balancer
         self._controller = Controller(client, password_file)
         self._agents = Agents(self._controller, agents, self._package_version)
         self._version = ""
@@ -57,9 +64,9 @@ class NgrinderLoadGenerator:
             self._version = found[1] if found else ""
         return self._version
 
-    def send_each(self, load: LoadSpec) -> list[Exchange]:  # noqa: ARG002 - part of the interface
-        """Send nothing: nGrinder validates each script with a request before its first load."""
-        return []
+    def send_each(self, load: LoadSpec) -> list[Exchange]:
+        """Send everything once with the harness's client; nothing for a script, which only nGrinder can run."""
+        return [] if load.traffic.groovy else first_user.send_each(self._balancer, load)
 
     def start(self, load: LoadSpec) -> float:
         limits = self._controller.json("GET", "/perftest/api/create").get("config", {})
@@ -69,7 +76,7 @@ class NgrinderLoadGenerator:
             end_left_over(self._controller)
         self._agents.exclude_others()
         if script != self._script:
-            self._save(script)
+            store(self._controller, script, resources(load))
             self._script = script
         started = 0
         while self._lead_s <= LONGEST_LEAD_S:
@@ -101,19 +108,6 @@ class NgrinderLoadGenerator:
             f"only {started} of {divided.users} users of nGrinder started in time. Fix: look at 'journalctl -u "
             "ngrinder-agent' on the agents' hosts, give them more CPU or memory, add hosts to load_generators, or use "
             "fewer vusers."
-        )
-
-    def _save(self, script: str) -> None:
-        """Store the script after a validation with one request; raises LoadGeneratorFailed if that fails."""
-        entry = {"path": SCRIPT, "content": script}
-        log = self._controller.call(
-            "POST", "/script/api/validate", json={"fileEntry": entry, "hostString": ""}, timeout=110.0
-        ).text
-        wrong = validation_error(log)
-        if wrong:
-            raise LoadGeneratorFailed(f"nGrinder's validation of the script failed: {wrong}")
-        self._controller.call(
-            "POST", "/script/api/save", json={"fileEntry": {**entry, "description": "created by the study"}}
         )
 
     def _started(self) -> PerfTest:

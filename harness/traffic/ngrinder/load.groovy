@@ -1,11 +1,11 @@
-// The users of one trial. All that a study varies is in the settings (base64 of LoadSpec.wire in
-// harness/traffic/load_generator.py) and in the test's parameter ("trial=...,t0_ms=...,duration_ms=...").
-// Nothing is pasted into the code.
+// The users of one trial. All that a study varies is in the settings (base64 of `settings` in
+// harness/traffic/ngrinder/script.py) and in the test's parameter ("trial=...,t0_ms=...,duration_ms=...").
+// Nothing is pasted into the code. The class Traffic follows, with the requests of a user: declared.groovy, or own.groovy
+// for a script of yours.
 import static net.grinder.script.Grinder.grinder
-import static org.junit.Assert.assertTrue
 
-import java.nio.charset.StandardCharsets
-import java.util.concurrent.ThreadLocalRandom
+import java.nio.ByteBuffer
+import java.security.MessageDigest
 import groovy.json.JsonSlurper
 import net.grinder.script.GTest
 import net.grinder.scriptengine.groovy.junit.GrinderRunner
@@ -13,101 +13,116 @@ import net.grinder.scriptengine.groovy.junit.annotation.BeforeProcess
 import net.grinder.scriptengine.groovy.junit.annotation.BeforeThread
 import org.junit.Test
 import org.junit.runner.RunWith
-import org.ngrinder.http.HTTPRequest
 import org.ngrinder.http.HTTPRequestControl
-import org.ngrinder.http.HTTPResponse
 
 @RunWith(GrinderRunner)
 class Load {
-    static final String SETTINGS = "@SETTINGS@"
+    static final List<String> SETTINGS = ["@SETTINGS@"] // in pieces, as a text in a class has 65,535 bytes at most
     static GTest test
-    static HTTPRequest request
     static Map settings
-    static Map spec // of the request
-    static String url
-    static byte[] body
-    static long t0
+    static Map parameters
+    static long t0 // 0 for the validation of the script, which has no trial
     static long end
+    int user // from 0
     boolean here = false
     boolean started = false
+    Traffic traffic
 
     @BeforeProcess
     static void beforeProcess() {
-        settings = (Map) new JsonSlurper().parseText(new String(SETTINGS.decodeBase64(), "UTF-8"))
-        Map parameters = (System.getProperty("param") ?: "").tokenize(",").collectEntries { it.tokenize("=") }
+        settings = (Map) plain(new JsonSlurper().parse(SETTINGS.join("").decodeBase64(), "UTF-8"))
+        parameters = (System.getProperty("param") ?: "").tokenize(",").collectEntries { it.tokenize("=") }
         t0 = (parameters.t0_ms ?: "0") as long
         end = t0 == 0 ? Long.MAX_VALUE : t0 + (parameters.duration_ms as long)
-        spec = (Map) settings.request
-        url = settings.url + spec.path
-        body = ((String) spec.body).getBytes("UTF-8")
         int timeout = (int) (settings.timeout_s * 1000)
         HTTPRequestControl.setConnectionTimeout(timeout)
         HTTPRequestControl.setSocketTimeout(timeout)
-        request = new HTTPRequest()
-        request.setHeaders(spec.headers + ["X-Study-Trial": parameters.trial ?: "validate"])
         test = new GTest(1, "request")
+        Traffic.prepare(settings, (String) (parameters.trial ?: "validate"), (parameters.users ?: "1") as int)
     }
 
     @BeforeThread
     void beforeThread() {
-        test.record(this, "send")
+        test.record(this, "exchange")
         test.record(this, "arrive")
         grinder.statistics.delayReports = true
+        int processes = (parameters.processes ?: "1") as int
+        int process = Math.max(0, grinder.agentNumber) * processes + Math.max(0, grinder.processNumber) % processes
+        user = process * grinder.properties.getInt("grinder.threads", 1) + Math.max(0, grinder.threadNumber)
+        traffic = new Traffic(this)
     }
 
     @Test
     void step() {
-        if (t0 > 0 && !here) { // counted before second 0, so that the study knows which users started
+        if (t0 == 0) {
+            traffic.validate()
+            return
+        }
+        if (!here) { // counted before second 0, so that the study knows which users started
             arrive()
             here = true
             return
         }
-        if (t0 > 0 && !started) { // a uniformly drawn start in the ramp-up, then ...
-            ThreadLocalRandom random = ThreadLocalRandom.current()
+        if (!started) { // a uniformly drawn start in the ramp-up, then ...
+            double[] draw = drawn(user + "/start")
             // ... the residual of a think time in progress: the longer a think time, the likelier it is in progress
-            double current = Math.sqrt(0.25 + 2 * random.nextDouble()) * random.nextDouble()
-            double begin = random.nextDouble() * settings.ramp_up_s + current * settings.think_time_s
+            double current = Math.sqrt(0.25 + 2 * draw[0]) * draw[1]
+            double begin = draw[2] * settings.ramp_up_s + current * settings.think_time_s
             pause(t0 - System.currentTimeMillis() + (long) (begin * 1000))
             started = true
         }
-        if (System.currentTimeMillis() >= end) { // idle until the study ends the test
+        if (over) { // idle until the study ends the test
             pause(1000)
             return
         }
-        try {
-            send()
-        } finally {
-            if (t0 > 0) {
-                // delayReports holds a request until this user's next one, so that its response would count one
-                // think time late, or never at the end.
-                grinder.statistics.report()
-                pause((long) ((0.5 + ThreadLocalRandom.current().nextDouble()) * settings.think_time_s * 1000))
-            }
-        }
+        traffic.transaction()
     }
 
     void arrive() {
     }
 
     // The measured part: nothing before or after it counts.
-    void send() {
-        HTTPResponse response
-        switch (spec.method) {
-            case "GET": response = request.GET(url); break
-            case "POST": response = request.POST(url, body); break
-            case "PUT": response = request.PUT(url, body); break
-            case "PATCH": response = request.PATCH(url, body); break
-            default: response = request.DELETE(url)
-        }
-        assertTrue("status " + response.statusCode, response.statusCode in spec.expect_status)
-        if (spec.expect_body != null) {
-            assertTrue("body", (response.getBodyText(StandardCharsets.UTF_8) =~ spec.expect_body).find())
+    Object exchange(Closure<?> send) {
+        return send.call()
+    }
+
+    boolean isOver() {
+        return System.currentTimeMillis() >= end
+    }
+
+    // delayReports holds a request until this user's next one, so that its response would count one think time late, or
+    // never at the end. So every pause after a request needs this first.
+    void report() {
+        if (t0 > 0) {
+            grinder.statistics.report()
         }
     }
 
-    private static void pause(long milliseconds) {
-        if (milliseconds > 0) {
+    void pause(long milliseconds) {
+        if (t0 > 0 && milliseconds > 0) {
             Thread.sleep(milliseconds) // grinder.sleep varies by 20 %
         }
+    }
+
+    // Four numbers from 0 to below 1. They follow from the study's seed and the label alone, so that they are the same in
+    // every topology of a block.
+    static double[] drawn(String label) {
+        byte[] text = ((String) (parameters.seed ?: "") + "/" + label).getBytes("UTF-8")
+        ByteBuffer bytes = ByteBuffer.wrap(MessageDigest.getInstance("SHA-256").digest(text))
+        double[] found = new double[4]
+        for (int i = 0; i < 4; i++) {
+            found[i] = (bytes.getLong() >>> 11) * 1.1102230246251565E-16d // 2^-53
+        }
+        return found
+    }
+
+    // Parsed JSON in collections that threads may read at the same time: JsonSlurper's are filled when first read.
+    static Object plain(Object value) {
+        if (value instanceof Map) {
+            Map<Object, Object> copy = new LinkedHashMap<>()
+            value.each { key, each -> copy.put(key, plain(each)) }
+            return copy
+        }
+        return value instanceof List ? new ArrayList<Object>(value.collect { plain(it) }) : value
     }
 }

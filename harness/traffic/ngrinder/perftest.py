@@ -16,7 +16,7 @@ from harness.errors import LoadGeneratorFailed
 from harness.records.series import Sample
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.ngrinder.api import Controller
-from harness.traffic.ngrinder.script import Split
+from harness.traffic.ngrinder.script import Split, parameter
 
 SCRIPT = "scale-out/load.groovy"
 TEST_NAME = "scale-out"
@@ -49,7 +49,6 @@ class PerfTest:
     def create(self) -> None:
         """Create the test, which begins at once."""
         load, divided = self.load, self.split
-        parameter = f"trial={load.trial},t0_ms={self.t0 * 1000},duration_ms={round(load.duration_s * 1000)}"
         made = self.controller.json(
             "POST",
             "/perftest/api",
@@ -66,7 +65,7 @@ class PerfTest:
                 "samplingInterval": 1,
                 "ignoreTooManyError": True,  # the study decides when to stop
                 "connectionReset": not load.keep_alive,
-                "param": parameter,
+                "param": parameter(load, divided, self.t0),
             },
         )
         self.number = int(made["id"])

@@ -12,10 +12,12 @@ import httpx
 import pytest
 
 from harness.errors import LoadGeneratorFailed
+from harness.grid.request import Request
+from harness.grid.templates import escaped
+from harness.traffic.load_generator import LoadSpec
 from harness.traffic.ngrinder import client, csv, perftest, script
 from harness.traffic.ngrinder.csv import Row
-from harness.traffic.sent_traffic import SentTraffic
-from tests.builders import grid, load
+from tests.builders import load
 
 HEADER = "DateTime,vuser,Tests,Errors,Mean_Test_Time_(ms),TPS\n"
 T0 = 1_795_425_840  # 2026-11-23 09:24:00 UTC
@@ -53,19 +55,37 @@ def test_more_users_than_an_agent_may_have() -> None:
         script.split(7000, 2, 3000)
 
 
+def settings(load_spec: LoadSpec) -> dict[str, Any]:
+    """Return what a rendered script reads."""
+    found = re.search(r'SETTINGS = \["([A-Za-z0-9+/=", ]+)"\]', script.render(load_spec))
+    assert found
+    read: dict[str, Any] = json.loads(base64.b64decode(found[1].replace('", "', "")))
+    return read
+
+
 def test_nothing_of_the_request_is_pasted_into_the_script() -> None:
     """A body with Groovy's own signs must not become code."""
     body = {"text": "''' + \"${System.exit(1)}\" \\ é"}
-    sent = grid(request={"method": "POST", "path": "/x", "json": body, "expect_body": "a|b"})
-    text = script.render(replace(LOAD, traffic=SentTraffic.of_grid(sent)))
-    assert "System.exit" not in text
-    assert "@SETTINGS@" not in text
-    found = re.search(r'SETTINGS = "([A-Za-z0-9+/=]+)"', text)
-    assert found
-    settings = json.loads(base64.b64decode(found[1]))
-    assert json.loads(settings["request"]["body"]) == body
-    assert settings["url"] + settings["request"]["path"] == "http://10.0.0.1/x"
-    assert settings["request"]["headers"]["Content-Type"] == "application/json"
+    request = Request(method="POST", path="/x", json=templates_escaped(body), expect_body="a|b")
+    found = load(request=request)
+    assert "System.exit" not in script.render(found)
+    assert "@SETTINGS@" not in script.render(found)
+    read = settings(found)
+    (sent,) = read["traffic"]["requests"]
+    assert json.loads(sent["body"][0]) == body
+    assert read["url"] + sent["target"][0] == "http://10.0.0.1/x"
+    assert sent["headers"] == [["Content-Type", ["application/json"]]]
+
+
+def templates_escaped(body: dict[str, str]) -> dict[str, str]:
+    return {name: escaped(value) for name, value in body.items()}
+
+
+def test_long_settings_are_in_pieces() -> None:
+    """A text in a Java class has 65,535 bytes at most."""
+    long = load(request=Request(method="POST", path="/x", json={"text": "x" * 200_000}))
+    assert max(len(each) for each in re.findall(r'"([A-Za-z0-9+/=]{100,})"', script.render(long))) <= script.PIECE
+    assert len(settings(long)["traffic"]["requests"][0]["body"][0]) > 200_000
 
 
 def test_trials_of_a_load_have_one_script() -> None:
@@ -80,6 +100,16 @@ def test_trials_of_a_load_have_one_script() -> None:
         ("ERROR java.lang.AssertionError: status 500\nTotals  0  1  NaN", "AssertionError"),
         ("ERROR Script error - MultipleCompilationErrorsException get.groovy: 33: Unexpected input", "Unexpected"),
         ("2026 INFO nothing happened", "it sent no request"),
+        (
+            "ERROR Script error - Error while initialize test runner\nCaused by: startup failed:\n"
+            "mine.groovy: 3: Unexpected input: '(' @ line 3, column 14.\n",
+            "mine.groovy: 3: Unexpected input: '(' @ line 3, column 14.",
+        ),
+        (
+            "1 ERROR my reason\njava.lang.IllegalStateException: my reason\n\tat Load.step(load.groovy:58)\n"
+            "\tat Mine.step(mine.groovy:4)\nTotals  1  1  3.0",
+            "my reason at mine.groovy:4",
+        ),
     ],
 )
 def test_the_validation_is_judged_by_its_text(log: str, wrong: str) -> None:
@@ -172,7 +202,7 @@ class Console:
         monkeypatch.setattr(perftest, "time", clock)
         (folder / "admin").write_text("secret", encoding="utf-8")
         http = httpx.Client(base_url="http://controller", transport=httpx.MockTransport(self.answer))
-        self.load_generator = client.NgrinderLoadGenerator(http, folder / "admin", ["agent-1"])
+        self.load_generator = client.NgrinderLoadGenerator(http, http, folder / "admin", ["agent-1"])
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         if (request.method, request.url.path) == ("POST", "/perftest/api"):

@@ -1,0 +1,279 @@
+"""nGrinder's client with the stand-in as processes, compared with the log of a real server."""
+
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from harness.errors import LoadGeneratorFailed
+from harness.grid.dataset import Dataset
+from harness.grid.traffic import Traffic
+from harness.traffic.load_generator import LoadResult, LoadSpec
+from harness.traffic.ngrinder import client
+from harness.traffic.ngrinder.client import NgrinderLoadGenerator
+from harness.traffic.sent_traffic import SentTraffic
+from tests.builders import load
+
+STANDIN = Path(__file__).parents[1] / "ngrinder_standin"
+JAVAC = shutil.which("javac")
+pytestmark = pytest.mark.skipif(JAVAC is None, reason="the stand-in needs a JDK")
+ROWS = ({"user": "ann ö/&", "n": 1}, {"user": "bob", "n": 2.5}, {"user": "cy", "n": None})
+LOGIN = {
+    "request": {"method": "POST", "path": "/login", "form": {"user": "${row.user}"}},
+    "extract": {"token": {"json": "$.list[0].token"}},
+}
+
+
+class Log(ThreadingHTTPServer):
+    """A server that keeps every request. /short announces a longer body than it sends; /500 fails."""
+
+    daemon_threads = True
+    request_queue_size = 100
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def of(self, trial: str) -> list[dict[str, Any]]:
+        return [each for each in self.requests if each["headers"]["x-study-trial"] == trial]
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Log
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.requests.append({"method": self.command, "path": self.path, "headers": headers, "body": body})
+        text = json.dumps({"label": "green", "list": [{"token": f"t/{body.decode(errors='replace')}"}]}).encode()
+        self.send_response(500 if self.path.startswith("/500") else 200)
+        if self.path == "/login":
+            self.send_header("Set-Cookie", f"sid={len(self.server.requests)}; Path=/")
+        is_short = self.path == "/short"
+        self.send_header("Content-Length", str(len(text) + 50 * is_short))
+        self.end_headers()
+        self.wfile.write(text)
+        self.close_connection = is_short
+
+    do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - names of the base class
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def log() -> Iterator[Log]:
+    server = Log()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of a controller with one agent."""
+    folder = tmp_path_factory.mktemp("ngrinder")
+    war, port, control = folder / "ngrinder-controller-3.5.9-p1.war", free_port(), free_port()
+    subprocess.run([STANDIN / "build.sh", Path(str(JAVAC)).resolve().parents[1], war], check=True)
+    (folder / "admin").write_text("admin", encoding="utf-8")
+    java = ["java", f"-Dngrinder.home={folder}/home", "-Dserver.address=127.0.0.1"]
+    ports = ["--port", str(port), "--controller-port", str(control)]
+    with (
+        (folder / "log").open("w", encoding="utf-8") as out,
+        subprocess.Popen([*java, "-jar", war, *ports], stdout=out, stderr=out) as first,
+        subprocess.Popen(
+            ["java", "-cp", war, "AgentMain", "-ah", folder / "agent", "-hi", "a1", "-cp", str(control)],
+            stdout=out,
+            stderr=out,
+        ) as second,
+    ):
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            second.terminate()
+            first.terminate()
+
+
+@pytest.fixture
+def load_generator(
+    controller: str, log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[NgrinderLoadGenerator]:
+    monkeypatch.setattr(client, "FIRST_LEAD_S", 9.0)
+    (tmp_path / "admin").write_text("admin", encoding="utf-8")
+    with httpx.Client(base_url=controller, timeout=20.0) as http, httpx.Client(base_url=log.url) as balancer:
+        found = NgrinderLoadGenerator(http, balancer, tmp_path / "admin", ["a1"])
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                if found.ready():
+                    break
+            except LoadGeneratorFailed:
+                pass
+            assert time.monotonic() < deadline, "the controller is not ready"
+            time.sleep(0.2)
+        yield found
+
+
+def spec(log: Log, trial: str, dataset: Dataset | None = None, **keys: Any) -> LoadSpec:
+    traffic = Traffic.model_validate(keys)
+    sent = SentTraffic(
+        requests=traffic.all,
+        has_steps=traffic.steps is not None,
+        login=traffic.login,
+        per=traffic.data.per if traffic.data else "transaction",
+        dataset=dataset,
+        groovy=traffic.script or "",
+        groovy_files=traffic.files,
+    )
+    times = {"think_time_s": 0.2, "ramp_up_s": 0.5, "duration_s": 4.0, "timeout_s": 3.0}
+    return load(trial=trial, url=log.url, users=6, traffic=sent, seed="seed 1", **times)
+
+
+def run(load_generator: NgrinderLoadGenerator, found: LoadSpec) -> LoadResult:
+    load_generator.start(found)
+    over = False
+    while not over:
+        _, over = load_generator.samples(0)
+        time.sleep(0.3)
+    while not load_generator.ready():
+        time.sleep(0.3)
+    return load_generator.result()
+
+
+MIX: dict[str, Any] = {
+    "data": {"file": "rows.jsonl"},
+    "login": LOGIN,
+    "requests": [
+        {
+            "name": "predict",
+            "weight": 3,
+            "request": {
+                "method": "POST",
+                "path": "/predict/${row.user}",
+                "headers": {"authorization": "Bearer ${token}", "X-User": "${user}"},
+                "json": {"n": "${row.n}", "text": "é ${row.n}"},
+            },
+            "expect": {"body": "gr.en"},
+        },
+        {"name": "fails", "weight": 1, "request": {"path": "/500", "params": {"q": "${row.user}"}}},
+    ],
+}
+
+
+def test_a_mix_sends_rows_logins_and_cookies_as_the_grid_describes(
+    load_generator: NgrinderLoadGenerator, log: Log
+) -> None:
+    """Every request at the server has the row, the token and the cookie of its user; the counts agree."""
+    mix = {**MIX, "requests": [*MIX["requests"][:1], {**MIX["requests"][1], "expect": {"status": 500}}]}
+    found = spec(log, "mix", Dataset(rows=ROWS), **mix)
+    result = run(load_generator, found)
+    sent, logins = log.of("mix"), log.of("mix.login")
+    assert result.totals == {"completed": len(sent), "failed": 0}
+    assert len(logins) == found.users, "each user logs in once"
+    users: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for each in sent:
+        users[each["headers"]["cookie"]].append(each)
+    assert len(users) == found.users
+    for of_user in users.values():
+        numbers = {each["headers"]["x-user"] for each in of_user if "x-user" in each["headers"]}
+        assert len(numbers) <= 1, "a cookie belongs to one user"
+        for place, each in enumerate(of_user if numbers else ()):
+            user = int(next(iter(numbers))) - 1
+            row = ROWS[(user + place * found.users) % len(ROWS)]
+            quoted = {"ann ö/&": "ann%20%C3%B6%2F%26"}.get(str(row["user"]), str(row["user"]))
+            if each["method"] == "GET":
+                assert each["path"] == f"/500?q={quoted}"
+                continue
+            first = str(ROWS[user % len(ROWS)]["user"]).replace("ann ö/&", "ann+%C3%B6%2F%26")
+            text = "null" if row["n"] is None else str(row["n"])
+            assert each["path"] == f"/predict/{quoted}"
+            assert each["body"] == f'{{"n":{text},"text":"\\u00e9 {text}"}}'.encode()
+            assert each["headers"]["authorization"] == f"Bearer t/user={first}"
+
+
+def test_a_second_topology_gets_the_same_requests(load_generator: NgrinderLoadGenerator, log: Log) -> None:
+    """The first transactions of each user are equal in two loads with one seed."""
+    seen = []
+    for trial in ("one", "two"):
+        requests = [
+            {
+                "name": name,
+                "weight": weight,
+                "request": {"path": f"/{name}/${{row.user}}", "headers": {"X-User": "${user}"}},
+            }
+            for name, weight in (("a", 1), ("b", 2))
+        ]
+        run(load_generator, spec(log, trial, Dataset(rows=ROWS), data=MIX["data"], requests=requests))
+        paths: dict[str, list[str]] = defaultdict(list)
+        for each in log.of(trial):
+            paths[each["headers"]["x-user"]].append(each["path"])
+        seen.append(paths)
+    one, two = seen
+    assert one.keys() == two.keys()
+    for user, sent in one.items():
+        both = min(len(sent), len(two[user]))
+        assert both >= 3
+        assert sent[:both] == two[user][:both]
+    names = Counter(path[1] for sent in one.values() for path in sent)
+    assert names["a"]
+    assert names["b"]
+
+
+def test_a_transaction_ends_at_its_first_failed_step(load_generator: NgrinderLoadGenerator, log: Log) -> None:
+    steps = [
+        {"name": "a", "request": {"path": "/a"}, "extract": {"label": {"regex": 'label": "(gr)'}}, "pause": "0.1s"},
+        {"name": "b", "request": {"path": "/b/${label}"}},
+        {"name": "c", "request": {"path": "/short"}},
+        {"name": "d", "request": {"path": "/never"}},
+    ]
+    found = spec(log, "steps", steps=steps)
+    with pytest.raises(LoadGeneratorFailed, match="validation of the script failed"):
+        load_generator.start(found)
+    sure = spec(log, "steps", steps=[*steps[:2], {"name": "c", "request": {"path": "/c"}}])
+    result = run(load_generator, sure)
+    by_path = Counter(each["path"] for each in log.of("steps"))
+    assert by_path.keys() == {"/a", "/b/gr", "/c"}
+    assert by_path["/a"] >= by_path["/b/gr"] >= by_path["/c"] >= by_path["/a"] - sure.users
+    assert result.totals == {"completed": by_path.total(), "failed": 0}
+
+
+def test_an_incomplete_body_is_a_failure(load_generator: NgrinderLoadGenerator, log: Log) -> None:
+    found = spec(log, "short", requests=[{"name": "a", "request": {"path": "/short"}}])
+    with pytest.raises(LoadGeneratorFailed, match="validation of the script failed"):
+        load_generator.start(found)
+
+
+def test_a_script_of_the_user_gets_its_files(load_generator: NgrinderLoadGenerator, log: Log) -> None:
+    text = 'class Mine { void step(request) { request.GET("/one")\n assert request.GET("/500").statusCode == 500 } }'
+    files = {"s/mine.groovy": text.encode(), "d/rows.csv": bytes(range(256))}
+    found = spec(log, "own", Dataset(files=files), script="s/mine.groovy", files=["d/rows.csv"])
+    result = run(load_generator, found)
+    assert {each["path"] for each in log.of("own")} == {"/one", "/500"}
+    assert result.totals == {"completed": len(log.of("own")), "failed": 0}
+    listed = load_generator._controller.json("GET", "/script/api/scale-out/resources")
+    assert [each["fileName"] for each in listed] == ["rows.csv"]
+    run(load_generator, replace(spec(log, "next", requests=[{"name": "a", "request": {"path": "/a"}}]), duration_s=2.0))
+    assert load_generator._controller.json("GET", "/script/api/scale-out/resources") == [], "old files are removed"
