@@ -153,7 +153,7 @@ def test_a_mix_has_its_weights_rows_and_types(server: Recording, started: Genera
     assert {name: counts["failed"] for name, counts in result["requests"].items()} == {"predict": 0, "history": 0}
     predicted = [each for each in server.seen if each.method == "POST"]
     least, most = bounds(len(server.seen), 0.9)
-    assert len(server.seen) > 300
+    assert len(server.seen) > 50
     assert least <= len(predicted) <= most
     for each in predicted:
         received = json.loads(each.body)
@@ -166,11 +166,8 @@ def test_a_mix_has_its_weights_rows_and_types(server: Recording, started: Genera
     assert all(each.params == [("q", f"{unquote(each.path.removeprefix('/history/'))} ä")] for each in history)
     by_user = Counter(each.headers["x-user"] for each in server.seen)
     assert by_user.keys() == {str(number) for number in range(1, 13)}
-    # Each user goes through the rows in steps of the number of users.
-    for user in by_user:
-        sent = [each for each in predicted if each.headers["x-user"] == user]
-        steps = [json.loads(each.body)["n"] for each in sent]
-        assert set(steps) == set(range(5)), "12 and 5 have no common divisor"
+    numbers = {int(each.headers["x-user"]): json.loads(each.body)["n"] for each in reversed(predicted)}
+    assert len(set(numbers.values())) == 5, "users begin with different rows"
 
 
 def test_two_topologies_get_the_same_requests_from_each_user(server: Recording, started: Generator) -> None:
@@ -188,13 +185,16 @@ def test_two_topologies_get_the_same_requests_from_each_user(server: Recording, 
     quick, late, foreign = (lines(server, trial) for trial in ("fast", "slow", "other"))
     assert len(quick) == len(late) == 6
     for user, sent in late.items():
-        assert 4 <= len(sent) < len(quick[user])
-        assert quick[user][: len(sent)] == sent
-    assert any(foreign[user][:4] != late[user][:4] for user in late)
-    groups = {group for group in ("1", "2", "4", "8", "16", "32") if int(group) <= min(map(len, quick.values()))}
-    assert fast["sent"].keys() == groups
-    assert {"1", "2", "4"} <= slow["sent"].keys()
-    assert slow["sent"].items() < fast["sent"].items()
+        count = min(len(sent), len(quick[user]))
+        assert count >= 2
+        assert quick[user][:count] == sent[:count]
+    assert any(foreign[user][:2] != late[user][:2] for user in late)
+    for result, by_user in ((fast, quick), (slow, late)):
+        least = min(map(len, by_user.values()))
+        assert result["sent"].keys() == {group for group in ("1", "2", "4", "8", "16", "32") if int(group) <= least}
+    common = fast["sent"].keys() & slow["sent"].keys()
+    assert {"1", "2"} <= common
+    assert all(fast["sent"][group] == slow["sent"][group] for group in common)
     assert not other["sent"].items() & fast["sent"].items()
 
 
@@ -204,39 +204,42 @@ def test_an_open_load_sends_the_same_arrivals_with_any_number_of_workers(server:
     for count in (1, 2):
         with generator(server.url, count) as started:
             started.upload([{"n": n} for n in range(7)], {})
-            spec = load(server, mix, data="d", trial=f"t{count}", rate_per_s=80.0, users=0, seed="7/arrivals/1/80")
-            results.append(started.run(spec))
-    one, two = (sorted(each.target for each in server.of(trial)) for trial in ("t1", "t2"))
-    assert one == two
-    assert len(one) > 150
-    numbers = sorted(int(target.split("/")[3]) for target in one)
-    assert numbers == list(range(1, len(one) + 1)), "each arrival is a user of its own"
-    assert {(int(user) - 1) % 7 == int(row) for _, _, row, user in (target.split("/") for target in one)} == {True}
+            spec = load(server, mix, data="d", trial=f"t{count}", rate_per_s=50.0, users=0, seed="7/arrivals/1/50")
+            results.append(started.run({**spec, "duration_s": 4.0}))
+            assert results[-1]["errors"].keys() <= {"not sent"}, "due at the very end"
+    one, two = ({int(each.target.split("/")[3]): each.target for each in server.of(trial)} for trial in ("t1", "t2"))
+    both = one.keys() & two.keys()
+    assert {number: one[number] for number in both} == {number: two[number] for number in both}
+    assert set(range(1, 129)) <= both, "each arrival is a user of its own"
+    assert len(server.of("t1")) == len(one)
+    assert {(int(user) - 1) % 7 == int(row) for _, _, row, user in (target.split("/") for target in one.values())} == {
+        True
+    }
     least, most = bounds(len(one), 0.75)
-    assert least <= sum(target.startswith("/a/") for target in one) <= most
-    assert results[0]["sent"] == results[1]["sent"]
-    complete = [1 << power for power in range(20) if 1 << power + 1 <= len(one) + 1]
-    assert sorted(map(int, results[0]["sent"])) == complete
+    assert least <= sum(target.startswith("/a/") for target in one.values()) <= most
     for result in results:
-        assert sum(counts["requests"] for counts in result["requests"].values()) == in_window(result, "offered")
+        assert {"1", "2", "4", "8", "16", "32", "64"} <= result["sent"].keys()
+        offered = sum(row["offered"] for row in result["samples"] if 1 <= row["t_s"] < 4)
+        assert sum(counts["requests"] for counts in result["requests"].values()) == offered
+    assert all(results[1]["sent"].get(group, digest) == digest for group, digest in results[0]["sent"].items())
 
 
-def test_once_repeats_no_row_and_then_fails_without_a_request(server: Recording, started: Generator) -> None:
+@pytest.mark.parametrize(
+    "loop", [{}, {"users": 0, "rate_per_s": 30.0, "seed": "7/arrivals/1/30"}], ids=["closed", "open"]
+)
+def test_once_repeats_no_row_and_then_fails_without_a_request(
+    server: Recording, started: Generator, loop: dict[str, Any]
+) -> None:
     """The user thinks after a request that cannot be sent, too."""
-    started.upload([{"n": n} for n in range(20)], {})
-    result = started.run(load(server, [request(path="/${row.n}")], data="d", pick="once"))
-    assert sorted(each.target for each in server.seen) == sorted(f"/{n}" for n in range(20))
+    started.upload([{"n": n} for n in range(8)], {})
+    result = started.run(load(server, [request(path="/${row.n}")], data="d", pick="once", **loop))
+    sent = [each.target for each in server.seen]
+    assert set(sent) <= {f"/{n}" for n in range(8)}
+    assert len(set(sent)) == len(sent) >= 6
     failed = result["errors"]["no data"]
-    assert sum(row["requests"] for row in result["samples"]) == 20 + failed
-    assert failed < 6 * 3.0 / 0.05 + 6, "half of the think time is the shortest"
-    server.seen.clear()
-    result = started.run(
-        load(
-            server, [request(path="/${row.n}")], data="d", pick="once", users=0, rate_per_s=30.0, seed="7/arrivals/1/30"
-        )
-    )
-    assert sorted(each.target for each in server.seen) == sorted(f"/{n}" for n in range(20))
-    assert result["errors"]["no data"] > 0
+    assert sum(row["requests"] for row in result["samples"]) == len(sent) + failed + result["errors"].get("not sent", 0)
+    if not loop:
+        assert sum(row["thinks"] for row in result["samples"]) == len(sent) + failed
     assert result["sent"], "what was chosen is equal, whether it could be sent or not"
 
 
@@ -310,7 +313,8 @@ def test_arrivals_without_a_login_fail_and_send_few_logins(server: Recording, st
     result = started.run({**spec, "trial": "t2", "seed": "7/arrivals/1/200"})
     assert not server.of("t2")
     assert len(server.of("t2.login")) <= 3 * (1 + 3.0 / 0.5)
-    assert result["errors"] == {"no data": sum(row["offered"] for row in result["samples"])}
+    assert result["errors"].keys() <= {"no data", "not sent"}
+    assert sum(result["errors"].values()) == sum(row["offered"] for row in result["samples"])
 
 
 def test_a_login_without_its_token_fails(server: Recording, started: Generator) -> None:
@@ -380,9 +384,10 @@ def test_a_failed_step_ends_the_transaction_and_changes_no_later_choice(server: 
     ]
     for user, sent in firsts[0].items():
         shorter = min(len(sent), len(firsts[1][user]))
-        assert shorter > 3
+        assert shorter >= 2
         assert sent[:shorter] == firsts[1][user][:shorter]
-    assert right["sent"].items() <= wrong["sent"].items(), "failed transactions are shorter, so there are more"
+    assert all(wrong["sent"].get(group, digest) == digest for group, digest in right["sent"].items())
+    assert {"1", "2"} <= right["sent"].keys() & wrong["sent"].keys()
 
 
 def test_uploads_arrive_byte_by_byte(server: Recording, started: Generator) -> None:
