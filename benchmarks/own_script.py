@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.open import IMAGE, SERVICE_S, _until_ready, with_locust, free_port, running, site
+from benchmarks.open import IMAGE, SERVICE_S, _until_ready, free_port, running, site, with_locust
 from harness.traffic import sent_traffic
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.locust import LocustLoadGenerator
