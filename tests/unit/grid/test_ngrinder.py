@@ -104,8 +104,8 @@ def test_code_in_texts_and_comments_does_not_count() -> None:
         ),
         ("script: mine.groovy\nfiles: [a.yml]", "traffic.files.0: got 'a.yml': nGrinder does not pass on such files"),
         ("script: mine.groovy\nrequests: [{name: a, request: {path: /}}]", "script are set. Allowed: exactly one of"),
-        ("script: mine.groovy\ndata: {file: rows.csv}", "data is set. Allowed: script with files only"),
-        ("files: [rows.csv]\nrequests: [{name: a, request: {path: /}}]", "files only with script"),
+        ("script: mine.groovy\ndata: {file: rows.csv}", "traffic.data: only valid with requests or steps"),
+        ("files: [rows.csv]\nrequests: [{name: a, request: {path: /}}]", "traffic.files: only valid with script"),
     ],
 )
 def test_an_unusable_script_is_named(folder: Path, traffic: str, message: str) -> None:
