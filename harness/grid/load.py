@@ -45,6 +45,7 @@ class Load(GridPart):
         default=None,
         description="whether Locust verifies the certificate of HTTPS; "
         "if unset, that of `nginx_lb_tls_certificate` and not a self-signed one",
+        exclude_if=lambda value: value is None,  # new keys change no stored grid
     )
     arrivals: Arrivals | None = Field(
         default=None, description="distribution of the send times; with `rate` only; `poisson` if unset"

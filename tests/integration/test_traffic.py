@@ -141,7 +141,7 @@ def test_the_study_passes_its_check_and_has_a_table_by_request(done: Done) -> No
     assert checked.returncode == 0, checked.stdout + checked.stderr
     with (done.directory.path / "requests.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert {row["name"] for row in rows} == {"predict", "history"}
+    assert {row["request"] for row in rows} == {"predict", "history"}
 
 
 def test_no_secret_and_no_token_is_stored_or_visible(done: Done, lab: Inventory, engine: docker.DockerClient) -> None:

@@ -97,6 +97,8 @@ def test_the_short_form_is_a_mix_of_one_request() -> None:
         "data": "",
         "sessions": 0,
         "tls_verify": True,
+        "tls_name": "",
+        "tls_trusted": "",
     }
 
 

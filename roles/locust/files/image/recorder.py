@@ -172,7 +172,7 @@ class Recorder:
         else:
             ended.completed += 1
             ended.latency_s += latency_s
-            began.slow += latency_s > self._slow_after_s
+            began.slow += int(latency_s > self._slow_after_s)
         slow_after_s = self._slow_by_name.get(name, self._slow_after_s)
         self._tally(self._names[name], now, since, latency_s, error, slow_after_s)
 
@@ -188,7 +188,7 @@ class Recorder:
             tally.errors[error] += 1
             tally.failures[bucket] += 1
         else:
-            tally.slow += latency_s > slow_after_s
+            tally.slow += int(latency_s > slow_after_s)
             tally.latencies[bucket] += 1
 
     def offered(self, due: float, late: bool, name: str = NAME) -> None:
