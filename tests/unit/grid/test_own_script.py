@@ -78,6 +78,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"locustfile": "tests/load.py", "requirements": "options.txt"},
         "options.txt:1: got '-r more.txt'. Allowed: a package with versions",
     ),
+    "no requirements": (
+        {"locustfile": "tests/load.py", "requirements": "no.txt"},
+        "grid.yaml:12: traffic.requirements: got 'no.txt': no such file",
+    ),
     "mix": ({"locustfile": "tests/load.py", "requests": [{"name": "a", "request": {"path": "/"}}]}, "are set. Allowed"),
     "data": ({"locustfile": "tests/load.py", "data": {"file": "a.csv"}}, "only valid with requests or steps"),
     "no script": ({"requests": [{"name": "a", "request": {"path": "/"}}], "tags": ["a"]}, "only valid with locustfile"),
