@@ -52,7 +52,7 @@ class Failed:
     sent: TrafficRequest | Login
 
     def words(self, grid: Grid) -> str:
-        """What is wrong, and the fix if it is known. A response to a login, and one with a token, is not printed."""
+        """The problem, and the fix if it is known. A response to a login, and one with a token, is not printed."""
         request, exchange = self.sent.request, self.exchange
         is_short = grid.traffic is None
         name = "" if is_short else f"{exchange.name}: "
@@ -73,7 +73,7 @@ class Failed:
         return self.by_client(grid)
 
     def by_client(self, grid: Grid) -> str:
-        """What the load generator's client finds wrong where another client may find nothing."""
+        """A failure of the load generator's client, which another client may not have."""
         request, kind = self.sent.request, self.exchange.error
         if kind is None:
             return ""
@@ -206,7 +206,7 @@ def _servers(found: Sequence[Exchange]) -> set[str]:
 
 
 def script_r0(found: Sequence[Exchange]) -> float:
-    """Mean response time in seconds of what a script's users send first: of each name the lower median."""
+    """Mean response time in seconds of the first requests of a script's users: of each name the lower median."""
     times: dict[str, list[float]] = {}
     for each in found:
         if each.server:

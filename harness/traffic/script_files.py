@@ -1,4 +1,4 @@
-"""Read an own script: its file, the files of its folder, and its requirements."""
+"""Read your Locust script: its file, the files of its folder, and its requirements."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ Report = Callable[[Path_, str], None]
 Content = Callable[[str], bytes]
 
 
-def read(
-    script: LocustScript, folder: Path, content: Content, requirements: str, report: Report
-) -> ScriptFiles | None:
+def read(script: LocustScript, folder: Path, content: Content, requirements: str, report: Report) -> ScriptFiles | None:
     """Return the script with the text of its requirements file.
 
     `content` reads a file relative to the grid file's `folder`, `report` receives problems.

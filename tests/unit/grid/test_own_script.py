@@ -1,4 +1,4 @@
-"""An own Locust script in a grid: its keys, the files that go with it, and its image."""
+"""Your Locust script in a grid: its keys, the files that go with it, and its image."""
 
 from __future__ import annotations
 
