@@ -20,6 +20,7 @@ from harness.summarise.capacity.counts import Count
 from harness.summarise.statistics.intervals import Array, t_quantile
 
 CLEARLY = 0.8  # of the allowed share: where more are over, more requests may never decide
+LEAST_TRIALS = 3  # of a load, where the study has as many blocks: fewer near the objective may lie there by chance
 COMPARABLE = 3  # multiples of the allowed share: loads below have comparable spreads
 
 
@@ -27,7 +28,8 @@ COMPARABLE = 3  # multiples of the allowed share: loads below have comparable sp
 class Level:
     """The trials of one load: `share` over the objective in all their requests, with the interval `low` to `high`.
 
-    `most` is the largest of the nearly equal loads, of which `load` is the least (`counts.grouped`).
+    `most` is the largest of the nearly equal loads, of which `load` is the least (`counts.grouped`). `decides`: whether
+    it has enough trials for its distance from the objective.
     """
 
     load: float
@@ -36,6 +38,7 @@ class Level:
     over: int
     low: float
     high: float
+    decides: bool = True
 
     @property
     def share(self) -> float:
@@ -53,12 +56,12 @@ class Levels:
     @property
     def met(self) -> list[float]:
         """The loads whose whole interval meets the objective."""
-        return [level.load for level in self.by_load if level.high <= self.allowed]
+        return [level.load for level in self.by_load if level.decides and level.high <= self.allowed]
 
     @property
     def missed(self) -> list[float]:
         """The loads whose whole interval misses it."""
-        return [level.most for level in self.by_load if level.low > self.allowed]
+        return [level.most for level in self.by_load if level.decides and level.low > self.allowed]
 
     @property
     def too_few(self) -> tuple[int, int] | None:
@@ -88,6 +91,7 @@ def levels(counts: Sequence[Count], objective: str, allowed: float) -> Levels:
         load: (over[loads == load] - share[load] * requests[loads == load]) / requests[loads == load].mean()
         for load in names
     }
+    repeats = len({count.block for count in counts})
     found = []
     for load in names:
         alike = [other for other in names if other == load or max(share[other], share[load]) <= COMPARABLE * allowed]
@@ -102,6 +106,9 @@ def levels(counts: Sequence[Count], objective: str, allowed: float) -> Levels:
                 over=late,
                 low=min(low, share[load] - half),
                 high=max(high, share[load] + half),
+                decides=repeats < LEAST_TRIALS
+                or len(residual[load]) >= LEAST_TRIALS
+                or not allowed / COMPARABLE < share[load] < allowed * COMPARABLE,
             )
         )
     return Levels(found, allowed)
