@@ -41,8 +41,9 @@ class Trials:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """`crossing` is ln of the load, and `slope` in probits over that; `by_block` has its pseudo-value for each block, empty with a single block.
+    """`crossing` is ln of the load, and `slope` in probits over that.
 
+    `by_block` has the pseudo-value of the crossing for each block, empty with a single block.
     `between` is the variance of the crossing by the jackknife, 0 with a single block. It is None, without
     pseudo-values, where the line rises because of one block alone.
     """

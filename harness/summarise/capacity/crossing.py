@@ -109,7 +109,7 @@ def _flat(rising: Rise, chosen: Sequence[Count], objective: str) -> BoundReason:
     """The share over at the outermost loads near the crossing, and what shows a rise if anything does."""
     ends = [edge(count.load for count in chosen) for edge in (min, max)]
     least, most = (_pooled([count for count in chosen if count.load == end], objective) for end in ends)
-    shares = f"{percent(least)} at {ends[0]:.3g}, {percent(most)} at {ends[1]:.3g}"
+    shares = f"{percent(least, 1)} at {ends[0]:.3g}, {percent(most, 1)} at {ends[1]:.3g}"
     longer = rising.longer(LEAST_SLOPE)
     fix = f"windows need {max(2, math.ceil(longer))} times the length" if longer and longer <= MOST_LONGER else ""
     text = f"the share over the objective hardly depends on the load ({shares})"
@@ -126,8 +126,9 @@ class Crossing:
 
     `value` is None outside the loads measured: nothing is extrapolated. `by_block` has the pseudo-value of each block
     (`binomial_line.py`), whose logarithms have the mean and the variance of ln(value). `requests` counts the requests
-    used. `reason` explains a bound, or a missing interval. `slope` is that of the trials near the crossing, in probits over
-    ln(load), and `line_at` the crossing of a line through them; both are there without an estimate too, to place loads.
+    used. `reason` explains a bound, or a missing interval. Two more place loads, and are known without an estimate too:
+    `slope`, of the trials near the crossing, minus its standard error, in probits over ln(load); and `line_at`, the
+    crossing of a line through them.
     """
 
     objective: str
@@ -160,18 +161,25 @@ def crossing(objective: str, share: float, counts: Sequence[Count], line_error: 
     trials, found, line = near.trials_of(chosen, objective, beyond), None, None
     if near.near_enough(levels) and sum(counting.over(count, objective) for count in chosen) >= LEAST_OVER:
         line = binomial_line.fit(trials, share or LEAST_SHARE)
-    is_flat = line is not None and line.blocks >= LEAST_BLOCKS and rising is not None and rising.low < LEAST_SLOPE
-    if line is not None and not is_flat:
+    is_shown = rising is None or len({count.block for count in chosen}) < LEAST_BLOCKS or rising.low >= LEAST_SLOPE
+    if line is not None and is_shown:
         found = _between(objective, line, counted, levels, line_error)
     if found is None:
-        flat = _flat(rising, around, objective) if rising is not None and is_flat else None
-        found = _by_levels(objective, counted, levels, flat)
+        flat = None if rising is None or is_shown or rising.slope <= 0 else _flat(rising, around, objective)
+        found = _by_levels(objective, counted, levels, flat, has_line=line is not None)
     return replace(
         found,
         requests=sum(count.requests for count in chosen),
-        slope=line.slope if line else rising.slope if rising else None,
+        slope=_careful(line, rising),
         line_at=_load(line.crossing) if line else None,
     )
+
+
+def _careful(line: Line | None, rising: Rise | None) -> float | None:
+    """The slope near the crossing minus its standard error: one that is steep by chance must not place the loads."""
+    if rising is None:
+        return None if line is None else line.slope
+    return (line.slope if line else rising.slope) - (rising.error if rising.freedom else 0.0)
 
 
 def _load(logarithm: float) -> float:
@@ -207,8 +215,10 @@ def _between(objective: str, line: Line, counts: Sequence[Count], levels: Levels
     return replace(found, bound=Bound.BELOW, value=None, low=None, high=highest, reason=MISSED)
 
 
-def _by_levels(objective: str, counts: Sequence[Count], levels: Levels, flat: BoundReason | None = None) -> Crossing:
-    """Bounds from the single loads, where no line rises; `flat` is the reason why a rising one is no evidence."""
+def _by_levels(
+    objective: str, counts: Sequence[Count], levels: Levels, flat: BoundReason | None, *, has_line: bool
+) -> Crossing:
+    """Bounds from the single loads, where no line rises; `flat` is the reason why none is shown to rise."""
     met, missed = levels.met, levels.missed
     if met and missed and met[-1] < missed[0]:
         return Crossing(objective=objective, bound=Bound.AT_LEAST, low=met[-1], high=missed[0], reason=FAR)
@@ -217,12 +227,14 @@ def _by_levels(objective: str, counts: Sequence[Count], levels: Levels, flat: Bo
     if missed and not met:
         return Crossing(objective=objective, bound=Bound.BELOW, high=missed[0], reason=MISSED)
     few, longer = levels.too_few, _longer(counts, objective)
-    if flat is not None:
+    if flat is not None and has_line:
         reason = flat
     elif few is not None:
         reason = _few_requests(*few)
     elif longer is not None:
         reason = _few_episodes(longer)
+    elif flat is not None:
+        reason = flat
     else:
         reason = NOT_RISING if len(levels.by_load) > 1 else ONE_LOAD
     return Crossing(objective=objective, bound=Bound.NONE, reason=reason)

@@ -21,6 +21,7 @@ from harness.summarise.statistics.intervals import Array, t_quantile
 
 CLEARLY = 0.8  # of the allowed share: where more are over, more requests may never decide
 LEAST_TRIALS = 3  # of a load, where the study has as many blocks: fewer near the objective may lie there by chance
+OVERLOAD = 10  # multiples of the allowed share, with which a single trial is evidence
 COMPARABLE = 3  # multiples of the allowed share: loads below have comparable spreads
 
 
@@ -108,7 +109,7 @@ def levels(counts: Sequence[Count], objective: str, allowed: float) -> Levels:
                 high=max(high, share[load] + half),
                 decides=repeats < LEAST_TRIALS
                 or len(residual[load]) >= LEAST_TRIALS
-                or not allowed / COMPARABLE < share[load] < allowed * COMPARABLE,
+                or not allowed / COMPARABLE < share[load] < allowed * OVERLOAD,
             )
         )
     return Levels(found, allowed)

@@ -1,5 +1,8 @@
 """The loads at which blocks measure a capacity: around the crossing by the probes, or farther outward. Pure.
 
+The flatter the share of late requests is over the load, the farther apart are the loads: the line through them must
+rise by more than trials differ. Loads 7 % apart show no slope where pauses or a few expensive requests make most late.
+
 Probes are single trials: a cold, stalled or lucky one may place the first block anywhere. If all blocks met the
 objectives, or all missed them, the next loads move away from them, farther with every block, until the crossing lies
 between two loads. So wrong probes cost blocks, but never leave a bound far from the truth.
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 
 from harness.summarise.capacity import capacity, counts, crossing
 from harness.summarise.capacity.counts import Count
-from harness.summarise.capacity.crossing import Bound, BoundReasonKind, Crossing
+from harness.summarise.capacity.crossing import Bound, Crossing
 from harness.words import readable
 
 SPREAD = (0.93, 1.0, 1.07)  # the loads of blocks, relative to a crossing
@@ -71,7 +74,7 @@ def following(
         return tuple(current)
     found = _crossing(blocks, allowed)
     spread, half = _spread(found.slope)
-    at = found.line_at if found.reason is not None and found.reason.kind == BoundReasonKind.FLAT else found.value
+    at = found.value if found.bound != Bound.NONE else found.line_at
     least, most = min(count.load for count in blocks), max(count.load for count in blocks)
     if at is not None and least <= at <= most:
         now = math.log(max(current) / min(current)) / 2

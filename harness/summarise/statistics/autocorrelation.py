@@ -27,9 +27,9 @@ LEAST_VALUES = 3
 def lag_one(series: Sequence[Sequence[float]]) -> float:
     """Lag-1 correlation of the residuals of several series in the order of their blocks; from 0 to 0.95.
 
-    It is the mean over the series with at least three values, without the bias of few blocks, averaged with a plausible
-    correlation that counts for two blocks, plus a part of its error. The series of one study may be copies of each other,
-    so the error is that of two series. 0 without such series.
+    It is the mean over the series with at least three values, without the bias of few blocks. It is averaged with a
+    plausible correlation that counts for two blocks, and a part of its error is added. The series of one study may be
+    copies of each other, so the error is that of two series. 0 without such series.
     """
     found, lengths = [], []
     for values in (each for each in series if len(each) >= LEAST_VALUES):
