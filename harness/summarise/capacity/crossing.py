@@ -31,7 +31,9 @@ LINE_ERROR = 0.015  # of a crossing: half width for the curve that the line appr
 MAX_LOG = 300.0  # of a load: exp of more may overflow
 LEAST_BLOCKS = 3  # for an interval
 LEAST_OVER = 5  # requests over in all windows: a line through fewer is decided by chance
+MANY_OVER = 30  # requests over: their number is no reason not to decide
 MOST_LONGER = 20.0  # times the length: longer windows are no advice
+LEAST_EPISODE = 2.0  # requests over: with more in an episode, loads differ by chance
 LEAST_EPISODES = 10  # independent ones in the windows near a crossing
 
 
@@ -163,10 +165,12 @@ def crossing(objective: str, share: float, counts: Sequence[Count], line_error: 
         line = binomial_line.fit(trials, share or LEAST_SHARE)
     is_shown = rising is None or len({count.block for count in chosen}) < LEAST_BLOCKS or rising.low >= LEAST_SLOPE
     if line is not None and is_shown:
-        found = _between(objective, line, counted, levels, line_error)
+        found = _between(objective, line, counted, levels, line_error, rising.uncertainty if rising else 1.0)
     if found is None:
         flat = None if rising is None or is_shown or rising.slope <= 0 else _flat(rising, around, objective)
-        found = _by_levels(objective, counted, levels, flat, has_line=line is not None)
+        over = sum(counting.over(count, objective) for count in chosen)
+        alone = is_shown or _episode(counted, objective) < LEAST_EPISODE
+        found = _by_levels(objective, counted, levels if alone else levels.far, flat, over)
     return replace(
         found,
         requests=sum(count.requests for count in chosen),
@@ -186,15 +190,20 @@ def _load(logarithm: float) -> float:
     return math.exp(max(-MAX_LOG, min(MAX_LOG, logarithm)))
 
 
-def _between(objective: str, line: Line, counts: Sequence[Count], levels: Levels, line_error: float) -> Crossing | None:
-    """The estimate if it lies within the loads measured, else a bound from its interval; None if one block decides."""
+def _between(
+    objective: str, line: Line, counts: Sequence[Count], levels: Levels, line_error: float, wider: float
+) -> Crossing | None:
+    """The estimate if it lies within the loads measured, else a bound from its interval; None if one block decides.
+
+    The interval over blocks is `wider` by this factor.
+    """
     least, most = (edge(count.offered or count.load for count in counts) for edge in (min, max))
     k, value = line.blocks, _load(line.crossing)
     low = high = None
     if k >= LEAST_BLOCKS:
         if line.between is None:
             return None
-        half = binomial_line.half_width(line.between, k, line_error)
+        half = binomial_line.half_width(wider**2 * line.between, k, line_error)
         low, high = (_load(line.crossing + way * half) for way in (-1, 1))
     found = Crossing(
         objective=objective,
@@ -216,9 +225,12 @@ def _between(objective: str, line: Line, counts: Sequence[Count], levels: Levels
 
 
 def _by_levels(
-    objective: str, counts: Sequence[Count], levels: Levels, flat: BoundReason | None, *, has_line: bool
+    objective: str, counts: Sequence[Count], levels: Levels, flat: BoundReason | None, over: int
 ) -> Crossing:
-    """Bounds from the single loads, where no line rises; `flat` is the reason why none is shown to rise."""
+    """Bounds from the single loads, where no line rises; `flat` is the reason why none is shown to rise.
+
+    `over` requests near the crossing are over: if they are many, more requests alone decide nothing on a flat curve.
+    """
     met, missed = levels.met, levels.missed
     if met and missed and met[-1] < missed[0]:
         return Crossing(objective=objective, bound=Bound.AT_LEAST, low=met[-1], high=missed[0], reason=FAR)
@@ -227,7 +239,7 @@ def _by_levels(
     if missed and not met:
         return Crossing(objective=objective, bound=Bound.BELOW, high=missed[0], reason=MISSED)
     few, longer = levels.too_few, _longer(counts, objective)
-    if flat is not None and has_line:
+    if flat is not None and over >= MANY_OVER:
         reason = flat
     elif few is not None:
         reason = _few_requests(*few)
@@ -241,18 +253,22 @@ def _by_levels(
 
 
 def _longer(counts: Sequence[Count], objective: str) -> float | None:
-    """How many times longer windows must be for enough independent episodes; None where they are long enough.
+    """How many times longer windows must be for enough independent episodes; None where they are long enough."""
+    over = sum(counting.over(count, objective) for count in counts)
+    episodes = over / max(_episode(counts, objective), 1.0)
+    return LEAST_EPISODES / episodes if 0 < episodes < LEAST_EPISODES else None
 
-    Requests over come in episodes, such as a pause or a long queue, if their number differs between equal trials by
-    more than chance: by the factor φ that also is the mean number of requests in an episode.
+
+def _episode(counts: Sequence[Count], objective: str) -> float:
+    """The mean number of requests over in an episode, such as a pause or a long queue; 0 where that is not known.
+
+    It is the factor φ by which their number differs between equal trials more than by chance.
     """
     loads = np.array([count.load for count in counts])
     over = np.array([counting.over(count, objective) for count in counts], dtype=float)
     expected = np.array([over[loads == load].mean() for load in loads])
     freedom = len(counts) - len(set(loads.tolist()))
     if freedom < 2 or not over.sum():
-        return None
+        return 0.0
     known = expected > 0
-    each = float(((over - expected)[known] ** 2 / expected[known]).sum()) / freedom
-    episodes = float(over.sum()) / max(each, 1.0)
-    return LEAST_EPISODES / episodes if episodes < LEAST_EPISODES else None
+    return float(((over - expected)[known] ** 2 / expected[known]).sum()) / freedom

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from harness.summarise.statistics.intervals import Array, t_quantile
 
 CLEARLY = 0.8  # of the allowed share: where more are over, more requests may never decide
 LEAST_TRIALS = 3  # of a load, where the study has as many blocks: fewer near the objective may lie there by chance
-OVERLOAD = 10  # multiples of the allowed share, with which a single trial is evidence
+OVERLOAD = 10  # multiples of the allowed share, with which a single trial is evidence if no larger load has fewer
 COMPARABLE = 3  # multiples of the allowed share: loads below have comparable spreads
 
 
@@ -53,6 +53,12 @@ class Levels:
 
     by_load: Sequence[Level]
     allowed: float
+
+    @property
+    def far(self) -> Levels:
+        """The same, of which only loads far from the objective decide: on a flat curve others may differ by chance."""
+        least, most = self.allowed / COMPARABLE, self.allowed * COMPARABLE
+        return Levels([replace(each, decides=not least < each.share < most) for each in self.by_load], self.allowed)
 
     @property
     def met(self) -> list[float]:
@@ -109,7 +115,8 @@ def levels(counts: Sequence[Count], objective: str, allowed: float) -> Levels:
                 high=max(high, share[load] + half),
                 decides=repeats < LEAST_TRIALS
                 or len(residual[load]) >= LEAST_TRIALS
-                or not allowed / COMPARABLE < share[load] < allowed * OVERLOAD,
+                or share[load] <= allowed / COMPARABLE
+                or all(share[other] >= allowed * OVERLOAD for other in names if other >= load),
             )
         )
     return Levels(found, allowed)

@@ -16,6 +16,7 @@ import numpy as np
 from harness.summarise.capacity.binomial_line import LEAST_RANGE, Trials, shares
 
 LEVEL = 0.90  # one-sided, of the lower confidence limit
+MOST_UNCERTAIN = 3.0  # the largest factor for an uncertain slope
 FARTHEST = 2.0  # probits from the objective: shares beyond count as if there, as those of trials that fell behind
 
 
@@ -31,6 +32,13 @@ class Rise:
     def low(self) -> float:
         """The lower confidence limit of the slope, -inf where no error is known."""
         return self.slope - self._quantile * self.error if self.freedom else -math.inf
+
+    @property
+    def uncertainty(self) -> float:
+        """The factor by which a crossing may be less certain than the slope suggests: that of one standard error."""
+        if not self.freedom:
+            return 1.0
+        return 1 / max(1 - self.error / max(self.slope, self.error), 1 / MOST_UNCERTAIN)
 
     def longer(self, least: float) -> float | None:
         """How many times as many requests show a slope above `least`; None where more of them may never do."""

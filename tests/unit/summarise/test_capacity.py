@@ -71,7 +71,7 @@ def test_the_capacity_is_that_of_all_requests_and_not_of_the_typical_trial() -> 
     assert (found.low or 0) < 97 < 103 < (found.high or 0)
     logs = np.log(list(found.by_block.values()))
     half = math.hypot(2.776 * logs.std(ddof=1) / math.sqrt(5), LINE_ERROR)
-    assert math.log((found.high or 0) / (found.low or 1)) / 2 == pytest.approx(half, rel=1e-3)
+    assert half <= math.log((found.high or 0) / (found.low or 1)) / 2 < 1.25 * half  # the slope is not certain either
 
 
 def test_rare_episodes_count_as_often_as_they_occur() -> None:

@@ -144,6 +144,16 @@ def test_few_trials_of_a_load_near_the_objective_give_no_bound() -> None:
     assert crossing.crossing("p95", 0.05, [*usual, paused]).bound != Bound.BELOW
     collapsed = replace(paused, load=200.0, late=1000, failed=1000)
     assert crossing.crossing("p95", 0.05, [*usual, collapsed]).high == pytest.approx(200.0)
+    stalled = replace(collapsed, load=70.0)
+    assert crossing.crossing("p95", 0.05, [*usual, stalled]).bound != Bound.BELOW, "larger loads contradict it"
+
+
+def test_an_uncertain_slope_widens_the_interval() -> None:
+    """By 1 / (1 − error / slope), at most three times."""
+    found = rise.Rise(slope=4.0, error=1.0, freedom=9)
+    assert found.uncertainty == pytest.approx(4 / 3)
+    assert replace(found, error=3.9).uncertainty == replace(found, slope=-1.0).uncertainty == pytest.approx(3)
+    assert replace(found, freedom=0).uncertainty == 1
 
 
 def test_two_windows_that_begin_slowly_are_no_warm_up() -> None:
