@@ -58,7 +58,10 @@ class Levels:
     def far(self) -> Levels:
         """The same, of which only loads far from the objective decide: on a flat curve others may differ by chance."""
         least, most = self.allowed / COMPARABLE, self.allowed * COMPARABLE
-        return Levels([replace(each, decides=not least < each.share < most) for each in self.by_load], self.allowed)
+        return Levels(
+            [replace(each, decides=each.decides and not least < each.share < most) for each in self.by_load],
+            self.allowed,
+        )
 
     @property
     def met(self) -> list[float]:

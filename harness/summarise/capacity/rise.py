@@ -16,7 +16,8 @@ import numpy as np
 from harness.summarise.capacity.binomial_line import LEAST_RANGE, Trials, shares
 
 LEVEL = 0.90  # one-sided, of the lower confidence limit
-MOST_UNCERTAIN = 3.0  # the largest factor for an uncertain slope
+ERRORS = 1.8  # of the slope, by which a crossing may be less certain: about its lower 95 % limit; by simulation
+MOST_UNCERTAIN = 4.0  # the largest factor for an uncertain slope
 FARTHEST = 2.0  # probits from the objective: shares beyond count as if there, as those of trials that fell behind
 
 
@@ -35,10 +36,10 @@ class Rise:
 
     @property
     def uncertainty(self) -> float:
-        """The factor by which a crossing may be less certain than the slope suggests: that of one standard error."""
-        if not self.freedom:
+        """The factor by which a crossing may be less certain than this slope suggests, by the slope's lower limit."""
+        if not self.freedom or not self.error:
             return 1.0
-        return 1 / max(1 - self.error / max(self.slope, self.error), 1 / MOST_UNCERTAIN)
+        return 1 / max(1 - ERRORS * self.error / max(self.slope, self.error), 1 / MOST_UNCERTAIN)
 
     def longer(self, least: float) -> float | None:
         """How many times as many requests show a slope above `least`; None where more of them may never do."""
