@@ -18,8 +18,8 @@ BIAS = 4  # lag-1 estimates of few blocks are about φ − (1 + 4φ)/k: Marriott
 LEAST = 1.5  # of the divisor k − 4, for very few blocks
 PRIOR = 0.5  # a correlation that is plausible before any block is measured: five blocks often show none of 0.6
 PRIOR_BLOCKS = 2  # as many blocks as it counts for
-CAUTION = 0.5  # of the estimate's standard error 1/√(blocks of a pair), added to it: chosen by the simulation
-LIKELY = 0.6  # standard errors of an estimate, by simulation of the minimum detectable effect
+CAUTION = 0.7  # of the estimate's standard error 1/√(blocks of a pair), added to it: chosen by the simulation
+LIKELY = 0.8  # standard errors of an estimate, by simulation of the minimum detectable effect
 MOST = 0.95
 LEAST_VALUES = 3
 
