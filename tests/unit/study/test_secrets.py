@@ -19,6 +19,7 @@ from harness.study import check, compare, forecast, identity, traffic_secrets
 from harness.traffic.sent_traffic import SentTraffic
 from report import build
 from report.output import ci_summary
+from tests.builders import grid
 from tests.study_stubs import FakeSite
 
 TOKEN = {"env": "SERVICE_TOKEN"}
@@ -184,8 +185,8 @@ def test_a_secret_that_cannot_be_sent_is_reported_without_its_value(
     """A header with a line break is no header; `$` before `${` would change what is a template."""
     monkeypatch.setenv("PIN", value)
     request = {"path": "/", "headers": {"a": "${secret.PIN}${user}"}}
-    written = site.config(tmp_path, request=None, traffic={"requests": [{"name": "a", "request": request}]})
-    _, ((where, words),) = traffic_secrets.fill(tmp_path, tmp_path, written.grid, written.inventory)
+    written = grid(request=None, traffic={"requests": [{"name": "a", "request": request}]})
+    _, ((where, words),) = traffic_secrets.fill(tmp_path, tmp_path, written, site.inventory)
     assert where == ("traffic", "requests", 0, "request", "headers", "a")
     assert words.startswith("traffic.requests.0.request.headers.a: the value of ${secret.PIN} cannot be sent")
     assert "canary" not in words
