@@ -67,11 +67,13 @@ def escaped(text: str) -> str:
 
 
 def partly_filled(text: str, values: Mapping[str, str]) -> str:
-    """Return a template with the values of some of its names."""
+    """Return a template with the values of some of its names, and without blanks around the others."""
 
     def value(found: re.Match[str]) -> str:
-        name = (found[1] or "").strip()
-        return escaped(values[name]) if name in values else found[0]
+        if found[1] is None:
+            return found[0]
+        name = found[1].strip()  # the load generator finds names without blanks
+        return escaped(values[name]) if name in values else f"${{{name}}}"
 
     return _PART.sub(value, text)
 

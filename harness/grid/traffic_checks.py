@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.grid import http, json_paths, templates
+from harness.grid.amount import Search
+from harness.grid.load import VUSERS
 from harness.grid.request import Expect, HttpRequest
 from harness.grid.schema import Grid
 from harness.grid.templates import BUILT_IN, ROW, SECRET, Path_
@@ -109,10 +111,12 @@ class TrafficChecker:
     def all(self) -> Iterator[Problem]:
         """Yield all problems, in no order."""
         every = sent(self.grid)
+        used = frozenset(name for each in every for _, text in each.texts() for name in templates.names(text))
         for each in every:
             yield from self._request(each)
             yield from self._templates(each, every)
-            yield from self._extractions(each, every)
+            yield from self._extractions(each, every, used)
+            yield from self._patterns(each)
         yield from self._load()
         yield from self._unused_rows(every)
         yield from self._environment()
@@ -138,6 +142,7 @@ class TrafficChecker:
 
     def _load(self) -> Iterator[Problem]:
         grid = self.grid
+        yield from self._rows_for_all_users()
         if grid.has_steps and grid.is_open:
             yield (
                 ("traffic", "steps"),
@@ -153,6 +158,16 @@ class TrafficChecker:
                 where: Path_ = ("traffic", "steps" if grid.has_steps else "requests", place, "name")
                 yield where, f"{_named(where)}: 'login' is the name of traffic.login. Fix: use another name"
 
+    def _rows_for_all_users(self) -> Iterator[Problem]:
+        """With `once`, a user without a row never sends anything."""
+        data, rows = self.grid.traffic.data if self.grid.traffic else None, self.grid.dataset
+        levels = self.grid.factors.get(VUSERS, ())
+        if data is None or data.kind != "once" or rows is None or not rows.rows or isinstance(levels, Search):
+            return
+        if (users := max(levels, default=0)) > (count := len(rows.rows)):
+            words = f"once: got {count:,} rows for {users:,} users. Fix: use more rows, or cycle"
+            yield ("traffic", "data", "pick"), f"traffic.data.pick: {words}"
+
     def _request(self, each: Sent) -> Iterator[Problem]:
         request, at = each.request, each.at
         if len(request.bodies) > 1:
@@ -164,8 +179,13 @@ class TrafficChecker:
         values = {name: templates.sample(value) for name, value in request.headers.items()}
         for name, words in http.wrong_headers(values):
             yield (*at, "headers", name), f"{_named((*at, 'headers'))}: {words}"
+        kind = (request.file.type if request.file else None) or ""
+        if words := self._wrong_type(kind, allows_templates=False):
+            yield (*at, "file", "type"), f"{_named((*at, 'file', 'type'))}: {words}"
         for place, part in enumerate(request.multipart or ()):
             where = (*at, "multipart", place)
+            if part.type is not None and (words := self._wrong_type(part.type)):
+                yield (*where, "type"), f"{_named((*where, 'type'))}: {words}"
             if (part.value is None) == (part.file is None):
                 yield (
                     where,
@@ -173,6 +193,24 @@ class TrafficChecker:
                 )
             elif part.file is None and (part.filename is not None or part.type is not None):
                 yield where, f"{_named(where)}: filename and type are only valid with file. Fix: remove them"
+
+    @staticmethod
+    def _wrong_type(text: str, *, allows_templates: bool = True) -> str:
+        """Return why a content type cannot be sent; empty for a valid one."""
+        if "${" in text and not allows_templates:
+            return f"got {short(text)}: it cannot have a template. Allowed: a content type, as in image/png"
+        return http.wrong_value(templates.sample(text))
+
+    @staticmethod
+    def _patterns(each: Sent) -> Iterator[Problem]:
+        """Find templates in regular expressions, which take them literally and never match."""
+        patterns = {("expect", "body"): each.expect.body}
+        patterns |= {("extract", name, "regex"): way.regex for name, way in each.extract.items()}
+        for key, pattern in patterns.items():
+            if pattern is not None and re.search(r"(?<!\\)\$\{", pattern):
+                where = (*each.where, *key)
+                words = "a regular expression cannot have a template. Fix: write \\$ for the character '$'"
+                yield where, f"{_named(where)}: got {short(pattern)}: {words}"
 
     def _templates(self, each: Sent, every: list[Sent]) -> Iterator[Problem]:
         for where, key in each.names():
@@ -228,17 +266,21 @@ class TrafficChecker:
             "Fix: use steps, or read it in traffic.login"
         )
 
+    @property
+    def _lacks_requests(self) -> bool:
+        """Whether requests are invalid, so that their templates are unknown."""
+        return not self.replaced.isdisjoint(("requests", "steps", LOGIN))
+
     def _name(self, each: Sent) -> str:
         return short(self.grid.requests[int(each.where[2])].name) if len(each.where) > 2 else "login"
 
-    def _extractions(self, each: Sent, every: list[Sent]) -> Iterator[Problem]:
-        used = {name for other in every for _, text in other.texts() for name in templates.names(text)}
+    def _extractions(self, each: Sent, every: list[Sent], used: frozenset[str]) -> Iterator[Problem]:
         for name, way in each.extract.items():
             where = (*each.where, "extract", name)
             shown = _named(where)
             if name in BUILT_IN:
                 yield where, f"{shown}: {name} has a value of its own. Fix: use another name"
-            elif name not in used:
+            elif name not in used and not self._lacks_requests:
                 yield where, f"{shown}: never used. Fix: use it as ${{{name}}}, or remove it"
             if any(name in other.extract for other in every[: every.index(each)]):
                 yield where, f"{shown}: an earlier request also extracts {name}. Fix: use another name"
@@ -248,10 +290,9 @@ class TrafficChecker:
                 yield (*where, "header"), f"{shown}.header: got {short(way.header)}. Allowed: the name of a header"
 
     def _unused_rows(self, every: list[Sent]) -> Iterator[Problem]:
-        if self.grid.traffic is None or self.grid.traffic.data is None:
+        if self.grid.traffic is None or self.grid.traffic.data is None or self._lacks_requests:
             return
-        names = (name for each in every for _, text in each.texts() for name in templates.names(text))
-        if not any(name.startswith(ROW) for name in names):
+        if not any(f"${{{ROW}" in text.replace(" ", "") for each in every for _, text in each.texts()):
             yield ("traffic", "data"), "traffic.data: never used. Fix: use a column as ${row.COLUMN}, or remove it"
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -14,9 +15,11 @@ from harness.deploy import confined_process
 from harness.deploy.inventory import positions
 from harness.deploy.inventory.hosts import Inventory
 from harness.errors import BadInput, DeployFailed
-from harness.grid import traffic_checks
+from harness.grid import http, templates, traffic_checks
 from harness.grid.schema import Grid
 from harness.grid.yamldata import Path_
+
+_BEFORE_BRACE = re.compile(r"\$\{\s*secret\.(\w+)\s*\}(?=\$?\{)")  # a secret before a template or a brace
 
 
 def fill(
@@ -44,7 +47,28 @@ def fill(
         for name, where in needed.items()
         if name not in values
     ]
-    return grid.with_traffic_secrets(values), missing
+    return grid.with_traffic_secrets(values), [*missing, *_wrong_values(grid, values)]
+
+
+def _wrong_values(grid: Grid, values: Mapping[str, str]) -> Iterator[tuple[Path_, str]]:
+    """Yield (path in the grid, message) for secrets that cannot be sent; a message has no value."""
+    for each in traffic_checks.sent(grid):
+        for where, text in each.texts():
+            for found in _BEFORE_BRACE.finditer(text):
+                if values.get(found[1], "").endswith("$"):
+                    words = "It ends in '$', which would escape the text after it. Fix: put another character between"
+                    yield where, _wrong_value(where, found[1], words)
+        for header, text in each.request.headers.items():
+            where = (*each.at, "headers", header)
+            for name in dict.fromkeys(templates.names(text)):
+                secret = name.removeprefix(templates.SECRET)
+                if name != secret and http.wrong_value(f"x{values.get(secret, '')}x"):
+                    words = "Allowed in a header: one line of Latin-1 characters without control characters"
+                    yield where, _wrong_value(where, secret, words)
+
+
+def _wrong_value(where: Path_, secret: str, words: str) -> str:
+    return f"{'.'.join(map(str, where))}: the value of ${{secret.{secret}}} cannot be sent. {words}"
 
 
 def forms(value: str) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from harness.words import short
 LARGEST = 64_000_000  # bytes of all files together
 MOST_PROBLEMS = 10  # of one file
 Row = dict[str, Any]
+_HALF = re.compile(r"[\ud800-\udfff]")  # cannot be sent
+csv.field_size_limit(LARGEST)  # characters of a value; the default is less than an image may have
 
 
 class _Unreadable(Exception):
@@ -126,6 +129,10 @@ class DataReader:
             ) from None
         if not found:
             raise _Unreadable(f"{name} has no files. Fix: put at least one into it")
+        if wrong := [file for file in found if _HALF.search(file)]:
+            raise _Unreadable(
+                *(f"{name}: the name {file!a} is not text in UTF-8. Fix: rename it" for file in wrong[:MOST_PROBLEMS])
+            )
         rows = [{"file": f"{name.rstrip('/')}/{file}", "name": file} for file in found]
         for row in rows:
             self._upload(row["file"])
@@ -198,12 +205,14 @@ def _jsonl(name: str, text: str) -> list[Row]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line, parse_constant=_no_constant)
+            row = json.loads(line, parse_constant=_no_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
             problems.append(f"{name}:{number}: not JSON: {reason} (got {short(line.strip())})")
         else:
-            if not isinstance(row, dict) or not row:
+            if half := _HALF.search(json.dumps(row, ensure_ascii=False)):
+                problems.append(f"{name}:{number}: half of a character's surrogate pair (got {short(half[0])})")
+            elif not isinstance(row, dict) or not row:
                 words = 'Allowed: an object with columns, as in {"user": "a"}'
                 problems.append(f"{name}:{number}: got {short(line.strip())}. {words}")
             elif rows and (words := _other_columns(rows[0], row)):
@@ -219,6 +228,13 @@ def _jsonl(name: str, text: str) -> list[Row]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{short(text, bare=True)} is too large for a number")
+    return number
 
 
 def _other_columns(first: Mapping[str, Any], row: Mapping[str, Any]) -> str:

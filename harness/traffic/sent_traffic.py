@@ -184,7 +184,8 @@ class SentTraffic:
         if request.multipart is not None:
             return {"multipart": [self._part(part) for part in request.multipart]}
         if request.file is not None:
-            return {"file": request.file.path, "type": request.file.type or self._type(request.file.path)}
+            path = request.file.path
+            return {"file": self._filled(path), "type": request.file.type or self._type(path)}
         return {"text": filled(request.text)} if request.text is not None else None
 
     def _part(self, part: FormPart) -> dict[str, Any]:
@@ -193,8 +194,9 @@ class SentTraffic:
         is_template = templates.has_any(part.file)
         named = "" if is_template else part.file.rpartition("/")[2]  # empty: the image takes it from the file's key
         filename = named if part.filename is None else self._filled(part.filename)
-        kind = part.type or self._type(part.file)
-        return {"name": self._filled(part.name), "file": part.file, "filename": filename, "type": kind}
+        kind = self._filled(part.type) if part.type else self._type(part.file)
+        key = self._filled(part.file)
+        return {"name": self._filled(part.name), "file": key, "filename": filename, "type": kind}
 
     def _type(self, path: str) -> str:
         """Content type of a file by its name; of rows' files if all have the same one."""

@@ -455,6 +455,19 @@ def test_redirects_are_followed_within_the_origin(server: Recording, started: Ge
     assert counts["t1.redirect", "POST", "/loop", b"body"] == 5 * sent["/loop"]
 
 
+@pytest.mark.parametrize("token", ["a/b é", 987654321, {"k": ["a/b é"]}], ids=["text", "number", "object"])
+def test_an_exchange_shows_no_value_of_the_login(server: Recording, started: Generator, token: Any) -> None:
+    """Neither plain, nor as a path, a form and JSON have it."""
+    shown = "987654321" if isinstance(token, int) else "a/b é a%2Fb%20%C3%A9 a%2Fb+%C3%A9 a/b \\u00e9"
+    for path, body in (("/login", json.dumps({"access_token": token})), ("/echo", shown)):
+        encoded = body.encode()
+        server.responses[path] = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(encoded), encoded)
+    spec = load(server, [request("echo", "/echo?${token}")], login=login())
+    found = started.send_each(spec)
+    assert [each["error"] for each in found] == ["", ""]
+    assert set(found[1]["begins"].split()) == {"***"}
+
+
 def test_each_request_is_sent_once_before_a_load(server: Recording, started: Generator) -> None:
     server.responses["/served"] = (
         b"HTTP/1.1 200 OK\r\nX-Study-Server: 10.0.0.5:80\r\nX-Study-Time: 0.012\r\nContent-Length: 100\r\n\r\n"

@@ -50,6 +50,7 @@ def shift(first: Mapping[str, int], second: Mapping[str, int], least: float) -> 
         pooled = sum(counts) / sum(totals)
         chance = z * math.sqrt(pooled * (1 - pooled) * (1 / totals[0] + 1 / totals[1]))
         found.append(MixShift(name, counts[0] / totals[0], counts[1] / totals[1], max(least, chance)))
-    # Of equal shifts, as of two names, the one of the rarer request: it is the larger change.
-    worst = max(found, key=lambda each: (round(abs(each.after - each.before) / each.allowed, 9), -each.before))
+    # Of equal shifts, as of two names, the one of the rarer request: it is the larger change. Nothing is allowed only
+    # for a name with no request, or with all of them, on both sides.
+    worst = max(found, key=lambda each: (round(abs(each.after - each.before) / (each.allowed or 1), 9), -each.before))
     return worst if abs(worst.after - worst.before) > worst.allowed else None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from harness.errors import BadInput
+from harness.grid import templates
 from harness.grid.dataset import Dataset
 from harness.grid.reading import load_grid
 from harness.grid.schema import Grid
+from harness.grid.traffic_checks import TrafficChecker
 from harness.records.study import Configuration
 from harness.traffic import data_files
 from harness.traffic.data_files import DataReader
@@ -43,6 +46,10 @@ def files(folder: Path) -> Path:
     (folder / "rows.txt").write_text("1")
     (folder / "bytes.csv").write_bytes(b"n\n\xff\n")
     (folder / "folder.csv").mkdir()
+    (folder / "half.jsonl").write_text('{"n": 1}\n{"n": ["\\ud800"]}\n')
+    (folder / "large.jsonl").write_text('{"n": 1e999}\n')
+    (folder / "names").mkdir()
+    (Path(os.fsdecode(os.fsencode(folder / "names") + b"/\xff.png"))).write_bytes(b"")
     return folder
 
 
@@ -96,6 +103,25 @@ def test_rows_of_each_kind_of_file(folder: Path) -> None:
     images = rows("{folder: images}", "name")
     assert images.rows == ({"file": "images/a.png", "name": "a.png"}, {"file": "images/b.png", "name": "b.png"})
     assert images.files == {"images/a.png": b"a", "images/b.png": b"bb"}
+
+
+def test_a_value_of_csv_may_be_long(folder: Path) -> None:
+    """An image in base64 is longer than what Python's reader accepts by default."""
+    (folder / "long.csv").write_text(f"n\n{'x' * 200_000}\n")
+    traffic = "traffic:\n  data: {file: long.csv}\n  requests: [{name: a, request: {path: /, text: '${row.n}'}}]\n"
+    found = read(folder, HEAD + traffic).dataset
+    assert found
+    assert len(found.rows[0]["n"]) == 200_000
+
+
+def test_the_time_to_check_a_mix_grows_with_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each text is searched a few times, however many requests there are."""
+    calls = []
+    original = templates.names
+    monkeypatch.setattr(templates, "names", lambda text: calls.append(text) or original(text))
+    mix = [{"name": f"r{number}", "request": {"path": f"/{number}"}} for number in range(200)]
+    assert not list(TrafficChecker(grid(request=None, traffic={"requests": mix})).all())
+    assert len(calls) <= 5 * len(mix)
 
 
 def test_files_named_by_rows_are_read_once(folder: Path) -> None:

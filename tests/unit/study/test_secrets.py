@@ -15,10 +15,11 @@ from harness.errors import CannotRun
 from harness.grid.dataset import Dataset, Source
 from harness.records import secret_key
 from harness.records.directory import StudyDirectory
-from harness.study import check, compare, forecast, identity
+from harness.study import check, compare, forecast, identity, traffic_secrets
 from harness.traffic.sent_traffic import SentTraffic
 from report import build
 from report.output import ci_summary
+from tests.builders import grid
 from tests.study_stubs import FakeSite
 
 TOKEN = {"env": "SERVICE_TOKEN"}
@@ -174,6 +175,21 @@ def test_the_load_gets_the_values_of_secrets_of_traffic(traffic: FakeSite, tmp_p
     found = SentTraffic.of_grid(traffic.config(tmp_path, request=None, traffic=TRAFFIC).grid.scaled(2)).wire()
     assert found["requests"][2]["body"] == {"text": "pin=canary/pin&1"}
     assert found["login"]["body"]["form"][2] == ["pin", "canary/pin&1"]
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize("value", ["canary\n", "canary→", "canary$"])
+def test_a_secret_that_cannot_be_sent_is_reported_without_its_value(
+    site: FakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """A header with a line break is no header; `$` before `${` would change what is a template."""
+    monkeypatch.setenv("PIN", value)
+    request = {"path": "/", "headers": {"a": "${secret.PIN}${user}"}}
+    written = grid(request=None, traffic={"requests": [{"name": "a", "request": request}]})
+    _, ((where, words),) = traffic_secrets.fill(tmp_path, tmp_path, written, site.inventory)
+    assert where == ("traffic", "requests", 0, "request", "headers", "a")
+    assert words.startswith("traffic.requests.0.request.headers.a: the value of ${secret.PIN} cannot be sent")
+    assert "canary" not in words
 
 
 @pytest.mark.usefixtures("machine")

@@ -67,6 +67,11 @@ def test_a_name_of_one_side_alone_is_a_shift() -> None:
     assert {found.before, found.after} in ({0.0, 0.1}, {1.0, 0.9})
 
 
+def test_a_name_without_requests_on_both_sides_is_no_shift() -> None:
+    """With a threshold of 0, chance explains nothing of a share that is 0 or 1."""
+    assert mix.shift({"predict": 1000, "history": 0}, {"predict": 900, "history": 0}, 0.0) is None
+
+
 def test_one_plain_request_has_no_mix() -> None:
     assert mix.shift({}, {}, LEAST) is None
     assert mix.shift({}, of(1000), LEAST) is None

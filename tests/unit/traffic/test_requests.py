@@ -171,6 +171,7 @@ SENT = redirects.Prepared("POST", "http://a:80/x/y?q=1", {"Content-Type": "text/
         ("HEAD", 303, "/z", ("HEAD", "http://a:80/z", SENT.headers, b"body")),
         ("POST", 307, "http://A/z", ("POST", "http://A/z", SENT.headers, b"body")),
         ("POST", 308, "//a:80/z", ("POST", "http://a:80/z", SENT.headers, b"body")),
+        ("GET", 302, "/\xe9 %C3", ("GET", "http://a:80/%E9 %C3", SENT.headers, b"body")),
         ("GET", 302, "https://a/z", None),
         ("GET", 302, "http://a:81/z", None),
         ("GET", 302, "http://b/z", None),

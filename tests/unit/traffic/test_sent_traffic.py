@@ -118,6 +118,16 @@ def test_secrets_are_values_on_the_wire_and_never_templates() -> None:
     assert (wire["pick"], wire["zipf_s"], wire["per"]) == ("zipf", 1.1, "user")
 
 
+def test_names_in_templates_have_no_blanks_on_the_wire() -> None:
+    part = {"name": "f", "file": "${ row.file }", "type": "a/${ secret.WORD }"}
+    request = {"path": "/${ user }", "headers": {"a": "$${ x }"}, "multipart": [part]}
+    written = grid(request=None, traffic={"requests": [{"name": "a", "request": request}]})
+    (found,) = SentTraffic.of_grid(written.with_traffic_secrets({"WORD": "b"})).wire()["requests"]
+    assert (found["path"], found["headers"]["a"]) == ("/${user}", "$${ x }")
+    (sent_part,) = found["body"]["multipart"]
+    assert (sent_part["file"], sent_part["type"]) == ("${row.file}", "a/b")
+
+
 def test_sessions_log_in_for_an_open_load_only() -> None:
     load_keys = {"factors": {"servers": [1], "rate": ["100/s"]}, "load": {"ramp_up": "2s", "duration": "12s"}}
     assert (sent()["sessions"], sent(**load_keys)["sessions"]) == (0, 100)

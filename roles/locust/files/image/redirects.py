@@ -29,7 +29,7 @@ def followed(sent: Prepared, status: int, location: str) -> Prepared | None:
     if status not in STATUSES or not location:
         return None
     try:
-        url = urljoin(sent.url, location)
+        url = urljoin(sent.url, _ascii(location))
         if _origin(url) != _origin(sent.url):
             return None
     except ValueError:  # a location that is no URL
@@ -39,6 +39,11 @@ def followed(sent: Prepared, status: int, location: str) -> Prepared | None:
         headers = {name: value for name, value in sent.headers.items() if name.lower() not in _CONTENT}
         return Prepared("GET", url, headers, None)
     return sent._replace(url=url)
+
+
+def _ascii(location: str) -> str:
+    """A location whose bytes beyond ASCII are percent-encoded; the client reads each byte as one character."""
+    return "".join(letter if letter.isascii() or ord(letter) > 255 else f"%{ord(letter):02X}" for letter in location)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import users
@@ -12,8 +13,11 @@ from load_spec import Dataset, LoadSpec
 from locust.env import Environment
 from sending import Answer, send
 from sessions import Session
+from templates import form, inside_json, percent
 
 BEGINNING = 80  # characters of a body that are returned
+MASK = "***"
+SHORTEST_NUMBER = 4  # digits of a number that may be a secret: shorter ones are in most texts
 
 
 def send_each(spec: LoadSpec, data: Dataset) -> list[dict[str, Any]]:
@@ -84,7 +88,19 @@ def _beginning(answer: Answer, variables: dict[str, Any]) -> str:
 
 def _without(text: str, variables: dict[str, Any]) -> str:
     """A text without extracted values, which may be secret."""
-    for value in variables.values():
-        if isinstance(value, str) and value:
-            text = text.replace(value, "***")
+    shown = {each for value in variables.values() for each in _texts(value)}
+    for each in sorted(shown, key=len, reverse=True):
+        text = text.replace(each, MASK)
     return text
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """A value, and those inside of it, as a response may show them: plain, in JSON and in a URL."""
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        shown = value.encode(errors="replace").decode()  # half of a surrogate pair has no other form
+        yield from {value, *(convert(shown) for convert in (percent, form, inside_json))} - {""}
+    elif not isinstance(value, bool | None) and len(str(value)) >= SHORTEST_NUMBER:
+        yield str(value)
