@@ -3,6 +3,6 @@
 set -eu
 cd "$(dirname "$0")"
 classes=$(mktemp -d)
-"$1/bin/javac" -Xlint:all -Werror -d "$classes" *.java
+"$1/bin/javac" -encoding UTF-8 -Xlint:all -Werror -d "$classes" *.java
 "$1/bin/jar" --create --file "$2" --main-class Standin -C "$classes" .
 rm -r "$classes"
