@@ -116,9 +116,14 @@ def test_a_value_of_csv_may_be_long(folder: Path) -> None:
 
 def test_the_time_to_check_a_mix_grows_with_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each text is searched a few times, however many requests there are."""
-    calls = []
+    calls: list[str] = []
     original = templates.names
-    monkeypatch.setattr(templates, "names", lambda text: calls.append(text) or original(text))
+
+    def counted(text: str) -> list[str]:
+        calls.append(text)
+        return original(text)
+
+    monkeypatch.setattr(templates, "names", counted)
     mix = [{"name": f"r{number}", "request": {"path": f"/{number}"}} for number in range(200)]
     assert not list(TrafficChecker(grid(request=None, traffic={"requests": mix})).all())
     assert len(calls) <= 5 * len(mix)
