@@ -1,4 +1,4 @@
-"""CPU cost of an own script under the study's recorder: `python -m benchmarks.own_script [PYTHON]`.
+"""CPU cost of your Locust script under the study's recorder: `python -m benchmarks.own_script [PYTHON]`.
 
 Runs the same script in turn with Locust alone and under the recorder (roles/locust/files/image), against a small server
 on this machine, and prints a Markdown table. PYTHON is as in `benchmarks.open`. Costs are ratios of the worker's CPU

@@ -250,8 +250,9 @@ search over `rate` needs an objective for `p95` or `error_rate`. [Find a capacit
 both."""
 REQUEST = """The request that is sent, and the expected response. In place of a value, `{env: TOKEN}` reads an
 environment variable ([Secrets](../../SECURITY.md#secrets))."""
-TRAFFIC = """What users send, in place of `request`: either `requests` or `steps`. [Send your own
-traffic](../how-to/own-traffic.md) has examples.
+TRAFFIC = """The requests of users, in place of `request`: exactly one of `requests`, `steps`, `locustfile` and
+`script`. Examples: [traffic](../how-to/own-traffic.md), [Locust script](../how-to/own-locustfile.md), [nGrinder
+script](../how-to/ngrinder.md#run-your-own-ngrinder-script).
 
 Texts of a path, of headers, of bodies, and values of `params` and fields may have templates:
 

@@ -110,7 +110,7 @@ def _unloadable(certificate: str, key: str, error: Exception) -> tuple[str, str]
 def _rejected(server: ssl.SSLContext, trusted: str, name: str) -> str:
     """Why a client that trusts this certificate rejects it; empty if it accepts it.
 
-    Both ends of a connection in memory show exactly what a client would find.
+    Both ends of a connection in memory give exactly the result of a real client.
     """
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = bool(name)

@@ -1,4 +1,4 @@
-"""The build context of an own Locust script's image: the load generator's image with the script on top."""
+"""The build context of the image of your Locust script: the load generator's image with the script on top."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Dataset:
     rows: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     sources: Mapping[str, Source] = field(default_factory=dict)
-    script: ScriptFiles | None = None  # an own Locust script; part of an image, not of what is uploaded
+    script: ScriptFiles | None = None  # your Locust script; part of an image, never uploaded
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

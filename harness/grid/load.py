@@ -44,7 +44,7 @@ class Load(GridPart):
     tls_verify: Switch | None = Field(
         default=None,
         description="whether Locust verifies the certificate of HTTPS; "
-        "if unset, that of `nginx_lb_tls_certificate` and not a self-signed one",
+        "if unset, true with `nginx_lb_tls_certificate` and false with a self-signed one",
         exclude_if=lambda value: value is None,  # new keys change no stored grid
     )
     arrivals: Arrivals | None = Field(
@@ -166,7 +166,7 @@ def mismatches(
 ) -> list[tuple[tuple[str | int, ...], str]]:
     """Return (path in the grid, message) for each key that does not fit the load factor.
 
-    `has_objective` is true for a grid with an objective for a load, `has_script` for one with an own Locust script.
+    `has_objective` is true for a grid with an objective for a load, `has_script` for one with your Locust script.
     """
     if has_script:
         return _mismatches_of_script(factor, load, load_generator)
@@ -201,10 +201,10 @@ def mismatches(
 
 
 def _mismatches_of_script(factor: str, load: Load, load_generator: str) -> list[tuple[tuple[str | int, ...], str]]:
-    """Return the same for a grid with an own Locust script, whose users have their own waits."""
+    """Return the same for a grid with your Locust script, whose users have their own waits."""
     found: list[tuple[tuple[str | int, ...], str]] = []
     if factor == RATE:
-        words = "an own script has users that wait for responses. Fix: use vusers instead of rate"
+        words = "the users of a Locust script wait for responses. Fix: use vusers instead of rate"
         found.append((("factors", RATE), words))
     if load_generator != "locust":
         words = f"got {load_generator}: it cannot run a Locust script. Fix: use load_generator: locust"

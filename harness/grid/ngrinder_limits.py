@@ -1,4 +1,4 @@
-"""What nGrinder cannot send. Pure."""
+"""Find parts of a grid's traffic that nGrinder cannot send. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Your own nGrinder script: `traffic.script` with its `files`, and what such a script may not have. Pure.
+"""Your nGrinder script: `traffic.script` with its `files`, and the code that it may not have. Pure.
 
-The study hands in the client, so that it counts every request and sets its think time, its trial and its end. A script
-has the requests of one user.
+The study passes the client to the script, so that it counts every request and sets its think time, its trial and its
+end. A script has the requests of one user.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ _WRONG = (
 
 
 class NgrinderScript(GridPart):
-    """The keys of `traffic` for an nGrinder script of yours."""
+    """The keys of `traffic` for your nGrinder script."""
 
     script: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="nGrinder script, relative to the grid file: a class with a method `step(request)`; instead of "
-        "`requests`",
+        description="your nGrinder script, relative to the grid file: a class with a method `step(request)`; "
+        "instead of `requests`",
         exclude_if=unset,
     )
     files: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
@@ -73,7 +73,7 @@ def folder(path: str) -> str:
 
 
 def wrong_content(name: str, content: bytes) -> Iterator[str]:
-    """Yield what is wrong with the content of a script."""
+    """Yield the problems of the content of a script."""
     if len(content) > LARGEST_SCRIPT:
         yield f"got {short(name)} of {len(content):,} bytes. Allowed: {LARGEST_SCRIPT:,} bytes"
         return
@@ -93,7 +93,7 @@ def too_large(size: int) -> str:
 
 
 def problems(name: str, text: str) -> Iterator[str]:
-    """Yield what a script has to change, each as `name:line: message`."""
+    """Yield each line that a script must change, as `name:line: message`."""
     code = _WITHOUT_CODE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
     if not (_CLASS.search(code) and _STEP.search(code)):
         yield (

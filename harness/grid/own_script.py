@@ -1,4 +1,4 @@
-"""An own Locust script as the traffic of a grid. Frozen types; harness/traffic/script_files.py reads the files."""
+"""Your Locust script as the traffic of a grid. Frozen types; harness/traffic/script_files.py reads the files."""
 
 from __future__ import annotations
 
@@ -25,28 +25,30 @@ def _no_value(value: object) -> bool:
 
 
 class LocustScript(GridPart):
-    """The keys of `traffic` for an own Locust script, which runs unmodified."""
+    """The keys of `traffic` for your Locust script, which runs unmodified."""
 
     locustfile: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="own Locust script, relative to the grid file; its folder goes with it. With `vusers` only",
+        description="your Locust script, relative to the grid file; its folder goes with it. With `vusers` only",
         exclude_if=unset,
     )
     requirements: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None, description="requirements file of the script, relative to the grid file", exclude_if=unset
+        default=None, description="requirements file of `locustfile`, relative to the grid file", exclude_if=unset
     )
     users: tuple[str, ...] = Field(
-        default=(), description="its user classes that run; all of the script if unset", exclude_if=_no_value
+        default=(), description="user classes of `locustfile` that run; all of them if unset", exclude_if=_no_value
     )
     tags: tuple[str, ...] = Field(
-        default=(), description="only tasks with one of these tags run, as with `--tags`", exclude_if=_no_value
+        default=(),
+        description="with `locustfile`: only tasks with one of these tags run, as with `--tags`",
+        exclude_if=_no_value,
     )
     exclude_tags: tuple[str, ...] = Field(
-        default=(), description="tasks with one of these tags do not run", exclude_if=_no_value
+        default=(), description="with `locustfile`: tasks with one of these tags do not run", exclude_if=_no_value
     )
     env: dict[str, str] = Field(
         default={},
-        description="environment variable of the script → value, which may have `${secret.NAME}`",
+        description="environment variable of `locustfile` → value, which may have `${secret.NAME}`",
         exclude_if=unset,
     )
 

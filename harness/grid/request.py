@@ -20,7 +20,7 @@ JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "tex
 
 
 class HttpRequest(GridPart):
-    """What is sent: method, path, headers, and at most one body."""
+    """The request alone: method, path, headers, and at most one body."""
 
     method: Method = Field(default="GET", description="HTTP method")
     path: str = Field(description="path, with a slash in front")

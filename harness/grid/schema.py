@@ -267,7 +267,7 @@ class Grid(GridPart, Caching):
 
     @property
     def has_script(self) -> bool:
-        """Whether the traffic is an own Locust script, which alone knows its requests and waits."""
+        """Whether the traffic is your Locust script, which alone knows its requests and waits."""
         return self.traffic is not None and self.traffic.locustfile is not None
 
     @property

@@ -196,7 +196,7 @@ class Data(GridPart):
 
 
 class Traffic(LocustScript, NgrinderScript, Caching):
-    """What users send: `requests` of a mix, the `steps` of a transaction, or an own script."""
+    """The traffic of users: `requests` of a mix, `steps` of a transaction, or your script for Locust or nGrinder."""
 
     data: Data | None = Field(default=None, description="rows for `${row.column}`, see below", exclude_if=unset)
     login: Login | None = Field(

@@ -253,8 +253,9 @@ class TrafficChecker:
             return ""
         source = short(self.grid.traffic.data.source, bare=True)
         columns = short(", ".join(self.columns), 200, bare=True)
-        fix = hint if "Fix:" in (hint := nearest(column, list(self.columns))) else ""
-        return f"{shown}: {source} has no column {short(column)}{fix}. Allowed: {columns}"
+        similar = nearest(column, list(self.columns))
+        fix = similar if "Fix:" in similar else ""  # else it repeats the columns
+        return f"{shown}: {source} has no column {short(column)}. Allowed: {columns}{fix}"
 
     def _too_late(self, owner: Sent, each: Sent) -> str:
         if owner.where == each.where:

@@ -122,7 +122,8 @@ def _in_words(where: Path_, item: Any) -> str:
             return f"{section}: unknown key {short(where[-1])}. Fix: write expect: {{{key}: …}} next to request"
         return f"{section}: unknown key {short(where[-1])}" + nearest(str(item["loc"][-1]), _fields_at(where[:-1]))
     if kind == "missing":
-        return f"{name}: missing. Fix: add it; grid.yaml has an example"
+        example = "grids/own-traffic.yaml" if where[0] == "traffic" else "grid.yaml"
+        return f"{name}: missing. Fix: add it; {example} has an example"
     if kind == "value_error":
         words = item["ctx"]["error"]  # text if the message names the factor
         return f"{'factors' if where[:1] == ('factors',) and isinstance(words, str) else name}: {words}"

@@ -15,7 +15,7 @@ class GeneratorCounters(Part):
     completed: int = 0
     failed: int = 0
     totals: Counts = Field(default_factory=dict)  # own counts if samples have the balancer's: completed, failed
-    statuses: Counts = Field(default_factory=dict)  # of an own script: status → responses
+    statuses: Counts = Field(default_factory=dict)  # of your Locust script: status → responses
     delays: Counts = Field(default_factory=dict)  # of an open load: send delay in µs → requests of the window
 
 

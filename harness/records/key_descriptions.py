@@ -88,7 +88,7 @@ TRIAL: dict[str, Key] = {
     "counters.generator.delays.<µs>": Key(
         "with `rate`: requests due in the window by their send delay, to 3 %; empty with users", "requests", raw=True
     ),
-    "counters.generator.statuses.<status>": Key("responses to an own script, by status", "responses"),
+    "counters.generator.statuses.<status>": Key("responses to a Locust script, by status", "responses"),
     "counters.generator.workers": Key("generator processes that took part", "processes", raw=True),
     "counters.balancer.statuses.<status>": Key(
         "responses by status, from the balancer's log; 499: abandoned by the generator", "requests", raw=True

@@ -1,4 +1,4 @@
-"""What study.json records of a file that the traffic sends."""
+"""The record of a file that the traffic sends, in study.json."""
 
 from __future__ import annotations
 

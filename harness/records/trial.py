@@ -120,7 +120,7 @@ class TrialRecord(Part):
     requests: dict[str, RequestStats] = Field(default_factory=dict)  # by name; empty for one plain request
     transactions: Maybe[RequestStats] = None  # of steps only
     logins: Maybe[Logins] = None
-    sent: dict[str, str] = Field(default_factory=dict)  # number of transactions or arrivals → digest of what was sent
+    sent: dict[str, str] = Field(default_factory=dict)  # number of transactions or arrivals → digest of the requests
     latency_source: str = "generator"
     unloaded_ms: float | None = None
     load_s: float | None = None

@@ -27,7 +27,7 @@ WINDOW_TO_S = 8.0
 FOLDER = "/var/lib/balancer"
 MAX_ATTEMPTS = 3
 OTHER_BODY = 1000
-OF_SCRIPT = "an own script may need other responses than the balancer's stored one"
+OF_SCRIPT = "a Locust script may need other responses than the balancer's stored one"
 TRIAL = "ceiling"  # requests with this trial header get a stored response from the balancer
 
 

@@ -29,7 +29,7 @@ def sentences(config: StudyConfig) -> list[str]:
 def load_bounds(config: StudyConfig) -> list[str]:
     """Compare what the load requests with what paced servers can serve; empty without pacing, and for a script.
 
-    What users of a script request is known once they have run.
+    The load of a script is known only once its users have run.
     """
     if not config.scaled_capacity_per_s or config.grid.has_script:
         return []

@@ -1,4 +1,4 @@
-"""Check that all topologies of a block were sent the same traffic (common random numbers)."""
+"""Check that all topologies of a block received the same traffic (common random numbers)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.records.trial import TrialRecord
 
 
 def same_traffic(records: Mapping[str, TrialRecord]) -> list[str]:
-    """Return the differences of what was sent at one load within a block, with both trials.
+    """Return the differences in the traffic of one load within a block, with both trials.
 
     `records` are by path. Each record has a digest for some numbers of transactions; those that two of them have in
     common must be equal. Scripts have none. Probes of a search with different numbers draw different traffic.

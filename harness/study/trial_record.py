@@ -222,7 +222,7 @@ def _unavailable(grid: Grid, result: LoadResult) -> dict[str, str]:
     """Return rule → why it cannot be evaluated."""
     if not grid.has_script:
         return {}
-    found = {"E7": "the ceiling of generator and balancer is not measured with an own script"}
+    found = {"E7": "the ceiling of generator and balancer is not measured with a Locust script"}
     if result.streams:
         found["E5"] = "the script streams responses, whose ends are not measured: requests in flight are not compared"
     return found

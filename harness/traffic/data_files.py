@@ -64,13 +64,18 @@ class DataReader:
         return Dataset(rows=tuple(rows), files=self._files, sources=self._sources)
 
     def _script(self, traffic: Traffic) -> Dataset | None:
-        """Return an own script with the files of its folder, which are in no request."""
+        """Return the grid's Locust script with the files of its folder, which are in no request."""
 
         def report(where: Path_, words: str) -> None:
             self.problems.append((where, words))
 
+        requirements = ""
+        if (name := traffic.requirements) is not None:
+            content: bytes | None = self._at(("traffic", "requirements"), lambda: self._content(name))
+            requirements = (content or b"").decode(errors="replace")
         found = self._at(
-            ("traffic", "locustfile"), lambda: script_files.read(traffic, self.folder, self._content, report)
+            ("traffic", "locustfile"),
+            lambda: script_files.read(traffic, self.folder, self._content, requirements, report),
         )
         return Dataset(sources=self._sources, script=found) if found is not None else None
 

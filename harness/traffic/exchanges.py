@@ -52,7 +52,7 @@ class Failed:
     sent: TrafficRequest | Login
 
     def words(self, grid: Grid) -> str:
-        """What is wrong, and the fix if it is known. A response to a login, and one with a token, is not printed."""
+        """The problem, and the fix if it is known. A response to a login, and one with a token, is not printed."""
         request, exchange = self.sent.request, self.exchange
         is_short = grid.traffic is None
         name = "" if is_short else f"{exchange.name}: "
@@ -73,7 +73,7 @@ class Failed:
         return self.by_client(grid)
 
     def by_client(self, grid: Grid) -> str:
-        """What the load generator's client finds wrong where another client may find nothing."""
+        """A failure of the load generator's client, which another client may not have."""
         request, kind = self.sent.request, self.exchange.error
         if kind is None:
             return ""
@@ -137,6 +137,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     while True:  # at least once, on slow machines too
         found, failed = topology.rounds(spec)
         if failed is None and topology.is_reached(found):
+            _require_a_success(found)
             return script_r0(found) if context.grid.has_script else weighted_r0(context.grid.requests, found)
         timeouts += failed is not None and failed.is_timeout
         # The first request to a server may take longer than any other.
@@ -150,6 +151,15 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
         logged = context.balancer_log() if failed.exchange.status >= 500 else ""
         problem = failed.words(context.grid) + failed.reason(cell, logged)
     raise TrialFailed(f"responses did not come from exactly {', '.join(sorted(expected))}: {problem}")
+
+
+def _require_a_success(found: Sequence[Exchange]) -> None:
+    """Raise TrialFailed if every request failed: a script may expect some failures, but not only failures."""
+    if all(each.error is not None for each in found):
+        kinds = ", ".join(sorted({f"{each.name}: {each.error}" for each in found}))
+        raise TrialFailed(
+            f"every request of the script failed ({kinds}). Fix: try the script with locust -f, and correct its checks"
+        )
 
 
 @dataclass(kw_only=True)
@@ -206,7 +216,7 @@ def _servers(found: Sequence[Exchange]) -> set[str]:
 
 
 def script_r0(found: Sequence[Exchange]) -> float:
-    """Mean response time in seconds of what a script's users send first: of each name the lower median."""
+    """Mean response time in seconds of the first requests of a script's users: of each name the lower median."""
     times: dict[str, list[float]] = {}
     for each in found:
         if each.server:

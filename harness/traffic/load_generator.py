@@ -121,7 +121,7 @@ class LoadResult:
     statuses: dict[str, int] = field(default_factory=dict)  # of a script: status → responses of the whole load
     script_problem: str = ""  # file:line: error of a script that cannot be measured
     streams: bool = False  # whether the script streams responses, whose ends are not measured
-    # Number of transactions of each user, or index of the first arrival of a group → digest of what was sent.
+    # Number of transactions of each user, or index of the first arrival of a group → digest of the requests.
     sent: dict[str, str] = field(default_factory=dict)
 
 
@@ -139,7 +139,7 @@ class LoadGenerator(Protocol):
         """Whether a load may start now."""
 
     def send_each(self, load: LoadSpec) -> list[Exchange]:
-        """Send the login and each request of a load once, in order, as the first user; return what happened.
+        """Send the login and each request of a load once, in order, as the first user; return the exchanges.
 
         Empty for a load generator that validates its traffic itself before its first load.
         """

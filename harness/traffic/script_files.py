@@ -1,4 +1,4 @@
-"""Read an own script: its file, the files of its folder, and its requirements."""
+"""Read your Locust script: its file, the files of its folder, and its requirements."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ Report = Callable[[Path_, str], None]
 Content = Callable[[str], bytes]
 
 
-def read(script: LocustScript, folder: Path, content: Content, report: Report) -> ScriptFiles | None:
-    """Return the script; `content` reads a file relative to the grid file's `folder`, `report` receives problems."""
+def read(script: LocustScript, folder: Path, content: Content, requirements: str, report: Report) -> ScriptFiles | None:
+    """Return the script with the text of its requirements file.
+
+    `content` reads a file relative to the grid file's `folder`, `report` receives problems.
+    """
     name = str(script.locustfile)
     where: Path_ = ("traffic", "locustfile")
     if PurePosixPath(name).suffix != ".py":
@@ -31,9 +34,7 @@ def read(script: LocustScript, folder: Path, content: Content, report: Report) -
         return None
     for place, words in own_script.missing_users(script, source):
         report(("traffic", "users", place), f"traffic.users: {words}")
-    requirements = ""
     if script.requirements is not None:
-        requirements = content(script.requirements).decode(errors="replace")
         for words in own_script.wrong_requirements(script.requirements, requirements):
             report(("traffic", "requirements"), words)
     parent = PurePosixPath(name).parent

@@ -1,4 +1,4 @@
-"""What the load generator reports of an own script: its problems, and what only a script has."""
+"""Results of your Locust script by the load generator: its problems, and the fields that only a script has."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ SCRIPT_FOLDER = "/opt/script"  # in the image of a script
 
 @dataclass(frozen=True, kw_only=True)
 class SentScript:
-    """An own Locust script in its image, and the values of its environment variables.
+    """Your Locust script in its image, and the values of its environment variables.
 
     Every sleep of the script is longer by `time_factor`. `shown` is the script's folder as the grid names it.
     """
@@ -74,7 +74,7 @@ class SentTraffic:
     tls_name: str = ""  # host name of the certificate; empty for the address
     tls_trusted: str = ""  # certificates as PEM that are trusted besides the public authorities
     script: SentScript | None = None
-    groovy: str = ""  # nGrinder script of yours instead of requests: its key in the dataset's files
+    groovy: str = ""  # your nGrinder script instead of requests: its key in the dataset's files
     groovy_files: tuple[str, ...] = ()  # keys of the files next to it
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     slow_after_s: Mapping[str, float] = field(default_factory=dict)  # name → latency above which a success is slow

@@ -98,7 +98,7 @@ def _load(summary: Summary) -> str:
     if summary.grid.is_open:
         return _open_load(summary.grid)
     connections = "one keep-alive connection per user" if load.keep_alive else "a new connection for every request"
-    thinks = "users of an own Locust script, whose sleeps are the think times"
+    thinks = "users of your Locust script, whose sleeps are the think times"
     if not summary.grid.has_script:
         thinks = f"think time {load.think_time:g} s ± 50 %"
     return (

@@ -176,7 +176,7 @@ def test_a_server_is_ready_soon_after_its_start(pristine: Inventory, engine: doc
 
 def test_the_load_generator_rejects_a_load_beyond_its_limits(pristine: Inventory, token: dict[str, str]) -> None:
     url = pristine.generator.url(Url.LOAD_GENERATOR)
-    too_many = replace(LOAD, users=1_000_000).wire()
+    too_many = replace(LOAD, url=pristine.balancer.url(Url.TARGET), users=1_000_000).wire()
     answer = httpx.post(f"{url}/study/start", json=too_many, trust_env=False, headers=token)
     assert answer.status_code == httpx.codes.CONFLICT
     assert "outside the load generator's limits" in answer.json()["error"]
@@ -194,7 +194,7 @@ def test_the_load_generator_requires_its_token_and_the_balancer_as_target(
     assert httpx.post(f"{url}/swarm", trust_env=False, headers=token).status_code == httpx.codes.NOT_FOUND
     stopped = httpx.post(f"{url}/study/stop", data={"a": "b"}, trust_env=False, headers=token)
     assert stopped.status_code == httpx.codes.UNSUPPORTED_MEDIA_TYPE
-    for order in ("start", "send-one"):
+    for order in ("start", "send-each"):
         answer = httpx.post(f"{url}/study/{order}", json=LOAD.wire(), trust_env=False, headers=token)
         assert answer.status_code == httpx.codes.CONFLICT
         assert "not the target of this load generator" in answer.json()["error"]

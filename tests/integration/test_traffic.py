@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 import docker
 import httpx
@@ -162,3 +164,30 @@ def test_no_file_of_the_load_generator_is_readable_by_others(lab: Inventory, eng
     code, listed = generator.exec_run(["find", "/tmp", "-type", "f", "-perm", "/077"])  # noqa: S108 - in its container
     assert code == 0
     assert listed == b""
+
+
+@pytest.mark.usefixtures("deployed")
+def test_your_locust_script_is_counted_as_by_the_servers(tmp_path: Path) -> None:
+    """The example script, unmodified; its waits are measured."""
+    shutil.copytree(ROOT / "examples" / "locust", tmp_path / "locust")
+    grid = small_grid(
+        tmp_path / "grid.yaml",
+        name="script",
+        factors={"servers": [1, 2], "vusers": [40]},
+        load={"ramp_up": "2s", "duration": "9s"},
+        traffic={"locustfile": "locust/load.py", "env": {"CLIENT": "test"}},
+        without=("request",),
+    )
+    finished = study("--grid", grid, "--results", tmp_path / "results")
+    assert finished.returncode in (0, 3), finished.stdout[-3000:] + finished.stderr
+    records = list(StudyDirectory(next((tmp_path / "results").iterdir())).trials().values())
+    assert len(records) == 2
+    for record in records:
+        assert record.usable, record.cause
+        assert record.error_rate == 0, record.findings
+        assert set(record.requests) == {"one", "batch"}
+        assert not {finding.rule for finding in record.findings} & {"E8", "E13"}, record.findings
+        assert record.counters
+        served = sum(by.get("200", 0) for by in record.counters.servers.values() if by)
+        sent = record.counters.generator.statuses
+        assert served == sum(sent.get(each, 0) for each in ("200",)) > 100

@@ -14,9 +14,9 @@ final class Settings {
     final double rampUpS;
     final int timeoutMs;
     final boolean keepAlive;
-    /** The traffic of a grid; null for a script of the user. */
+    /** The traffic of a grid; null for your nGrinder script. */
     final Map<String, Object> traffic;
-    /** The text of a script of the user; null for the traffic of a grid. */
+    /** The text of your nGrinder script; null for the traffic of a grid. */
     final String script;
     final List<Map<String, Object>> rows;
     private final Map<String, Object> keys;

@@ -96,7 +96,7 @@ final class Traffic {
         return found;
     }
 
-    /** The calls in a script of the user, in order: no Groovy runs here. */
+    /** The calls in your nGrinder script, in order: no Groovy runs here. */
     private List<Ready> calls() {
         List<Ready> found = new ArrayList<>();
         Matcher call = CALL.matcher(settings.script);

@@ -1,4 +1,4 @@
-"""Own Locust scripts in real Locust processes, compared with the server's own record."""
+"""Your Locust scripts in real Locust processes, compared with the server's own record."""
 
 from __future__ import annotations
 

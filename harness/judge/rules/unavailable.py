@@ -11,7 +11,7 @@ from harness.records.findings import Finding, Severity
 
 
 def of(rule: str) -> Apply:
-    """Return what reports that a rule is not available in a trial."""
+    """Return a finding that a rule is not available in a trial."""
 
     def report(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
         if reason := seen.unavailable.get(rule):

@@ -22,6 +22,7 @@ from harness.summarise.statistics.intervals import Array, t_quantile
 LEAST_SLOPE = 0.5  # probits over ln(load): a flatter line has no crossing worth a statement
 MOST_STEPS, LEAST_STEP = 200, 1e-6
 TOLERANCE = 1e-8  # of the log likelihood, per trial
+LEAST_SHARE = 1e-9  # instead of an allowed share of 0
 LEAST_RANGE = 1e-6  # of ln(load): below, all loads are equal
 FARTHEST = 6.0  # probits: beyond, shares are 0 or 1 for every number of requests
 HALF_REQUEST = 0.5  # added to both counts of a trial, so that a line through none and all stays finite
@@ -40,13 +41,15 @@ class Trials:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """`crossing` is ln of the load; `by_block` has its pseudo-value for each block, empty with a single block.
+    """`crossing` is ln of the load, and `slope` in probits over that.
 
+    `by_block` has the pseudo-value of the crossing for each block, empty with a single block.
     `between` is the variance of the crossing by the jackknife, 0 with a single block. It is None, without
     pseudo-values, where the line rises because of one block alone.
     """
 
     crossing: float
+    slope: float
     by_block: dict[int, float]
     between: float | None
     blocks: int
@@ -57,34 +60,40 @@ def fit(trials: Trials, share: float) -> Line | None:
     from scipy import special  # here, because loading it takes a second that a start should not
 
     aim = float(special.ndtri(share))
-    whole = _crossing(trials, np.ones(len(trials.block), dtype=bool), aim, share)
-    names = sorted(set(trials.block.tolist()))
+    found = _line(trials, np.ones(len(trials.block), dtype=bool), aim, share)
+    if found is None:
+        return None
+    (whole, slope), names = found, sorted(set(trials.block.tolist()))
     k, pseudo = len(names), dict[int, float]()
-    if whole is None or k == 1:
-        return None if whole is None else Line(crossing=whole, by_block={}, between=0.0, blocks=1)
-    for name in names:
-        without = _crossing(trials, trials.block != name, aim, share)
+    for name in names if k > 1 else ():
+        without = _line(trials, trials.block != name, aim, share)
         if without is None:
-            return Line(crossing=whole, by_block={}, between=None, blocks=k)
-        pseudo[int(name)] = k * whole - (k - 1) * without
-    between = float(np.var(list(pseudo.values()), ddof=1)) / k
-    return Line(crossing=whole, by_block=pseudo, between=between, blocks=k)
+            return Line(crossing=whole, slope=slope, by_block={}, between=None, blocks=k)
+        pseudo[int(name)] = k * whole - (k - 1) * without[0]
+    between = float(np.var(list(pseudo.values()), ddof=1)) / k if pseudo else 0.0
+    return Line(crossing=whole, slope=slope, by_block=pseudo, between=between, blocks=k)
 
 
-def _crossing(trials: Trials, chosen: Array, aim: float, share: float) -> float | None:
-    """Ln of the load at which the line through the chosen trials reaches `aim`; None where it does not rise.
+def shares(trials: Trials, share: float) -> tuple[Array, Array]:
+    """The share over of each trial and its number of requests, with half a request added so that it is never 0 or 1."""
+    half = np.minimum(HALF_REQUEST, share * trials.requests / 2)
+    total = trials.requests + 2 * half
+    return (trials.over + half) / total, total
+
+
+def _line(trials: Trials, chosen: Array, aim: float, share: float) -> tuple[float, float] | None:
+    """Ln of the load at which the line through the chosen trials reaches `aim`, and its slope; None if it is too flat.
 
     Iteratively reweighted least squares: McCullagh and Nelder, "Generalized Linear Models" (1989), section 2.5.
     Steps that go too far are halved.
     """
     from scipy import special
 
-    x, n, weight = trials.log_load[chosen], trials.requests[chosen], trials.weight[chosen]
+    x, weight = trials.log_load[chosen], trials.weight[chosen]
     if np.ptp(x) < LEAST_RANGE:
         return None
-    half = np.minimum(HALF_REQUEST, share * n / 2)
-    total = n + 2 * half
-    got = (trials.over[chosen] + half) / total
+    all_shares, totals = shares(trials, share)
+    got, total = all_shares[chosen], totals[chosen]
     slope, level = (float(each) for each in np.polyfit(x, special.ndtri(got), 1, w=np.sqrt(weight)))
     likelihood = _likelihood(level + slope * x, got, weight * total)
     for _ in range(MOST_STEPS):
@@ -104,7 +113,7 @@ def _crossing(trials: Trials, chosen: Array, aim: float, share: float) -> float 
         raised, likelihood, (slope, level) = found - likelihood, found, tried
         if raised < TOLERANCE * len(x):
             break
-    return None if slope < LEAST_SLOPE else (aim - level) / slope
+    return None if slope < LEAST_SLOPE else ((aim - level) / slope, slope)
 
 
 def _likelihood(eta: Array, got: Array, total: Array) -> float:

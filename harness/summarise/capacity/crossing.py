@@ -11,7 +11,6 @@ Windows that are not steady give a reason instead (`steadiness.py`).
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,24 +18,22 @@ from enum import Enum, StrEnum, auto
 
 import numpy as np
 
-from harness.summarise.capacity import binomial_line, by_objective, steadiness
+from harness.summarise.capacity import binomial_line, by_objective, near, rise, steadiness
 from harness.summarise.capacity import counts as counting
 from harness.summarise.capacity import levels as by_load
-from harness.summarise.capacity.binomial_line import Line, Trials
+from harness.summarise.capacity.binomial_line import LEAST_SHARE, LEAST_SLOPE, Line
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.levels import Levels
-from harness.summarise.statistics.intervals import Array
+from harness.summarise.capacity.rise import Rise
 from harness.words import percent
 
-NEAR = 0.15  # of the crossing: the line is only valid here, so farther loads count only as the nearest of their side
-MAX_GAP = 1.5  # ratio of the loads next to the crossing: a line is fitted only to nearer ones
-HALF_WEIGHT = 1.0  # probits from the objective at which a load has half the weight
 LINE_ERROR = 0.015  # of a crossing: half width for the curve that the line approximates, by simulations
 MAX_LOG = 300.0  # of a load: exp of more may overflow
 LEAST_BLOCKS = 3  # for an interval
 LEAST_OVER = 5  # requests over in all windows: a line through fewer is decided by chance
-LEAST_SHARE = 1e-9  # instead of an allowed share of 0
-MOST_SHARE = 0.99  # of a load: the degree of overload is no information about the crossing
+MANY_OVER = 30  # requests over: their number is no reason not to decide
+MOST_LONGER = 20.0  # times the length: longer windows are no advice
+LEAST_EPISODE = 2.0  # requests over: with more in an episode, loads differ by chance
 LEAST_EPISODES = 10  # independent ones in the windows near a crossing
 
 
@@ -58,6 +55,7 @@ class BoundReasonKind(Enum):
     FEW_BLOCKS = auto()
     SHORT_WINDOW = auto()
     NOT_RISING = auto()
+    FLAT = auto()
     NOT_STEADY = auto()
     FEW_EPISODES = auto()
     FEW_REQUESTS = auto()
@@ -109,13 +107,30 @@ def _few_episodes(longer: float) -> BoundReason:
     return BoundReason(BoundReasonKind.FEW_EPISODES, text)
 
 
+def _flat(rising: Rise, chosen: Sequence[Count], objective: str) -> BoundReason:
+    """The share over at the outermost loads near the crossing, and what shows a rise if anything does."""
+    ends = [edge(count.load for count in chosen) for edge in (min, max)]
+    least, most = (_pooled([count for count in chosen if count.load == end], objective) for end in ends)
+    shares = f"{percent(least, 1)} at {ends[0]:.3g}, {percent(most, 1)} at {ends[1]:.3g}"
+    longer = rising.longer(LEAST_SLOPE)
+    fix = f"windows need {max(2, math.ceil(longer))} times the length" if longer and longer <= MOST_LONGER else ""
+    text = f"the share over the objective hardly depends on the load ({shares})"
+    return BoundReason(BoundReasonKind.FLAT, f"{text}: {fix}" if fix else text)
+
+
+def _pooled(counts: Sequence[Count], objective: str) -> float:
+    return sum(by_objective.over(count, objective) for count in counts) / sum(count.requests for count in counts)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Crossing:
     """The load at which the share over an objective reaches the allowed one; `value`, `low` and `high` are loads.
 
     `value` is None outside the loads measured: nothing is extrapolated. `by_block` has the pseudo-value of each block
     (`binomial_line.py`), whose logarithms have the mean and the variance of ln(value). `requests` counts the requests
-    used. `reason` explains a bound, or a missing interval.
+    used. `reason` explains a bound, or a missing interval. Two more place loads, and are known without an estimate too:
+    `slope`, of the trials near the crossing, minus its standard error, in probits over ln(load); and `line_at`, the
+    crossing of a line through them.
     """
 
     objective: str
@@ -126,6 +141,8 @@ class Crossing:
     by_block: dict[int, float] = field(default_factory=dict)
     requests: int = 0
     reason: BoundReason | None = None
+    slope: float | None = None
+    line_at: float | None = None
 
 
 def crossing(objective: str, share: float, counts: Sequence[Count], line_error: float = LINE_ERROR) -> Crossing:
@@ -139,88 +156,55 @@ def crossing(objective: str, share: float, counts: Sequence[Count], line_error: 
         return Crossing(objective=objective, bound=Bound.NONE, reason=_not_steady(falling))
     levels = by_load.levels(counted, objective, share)
     counted = counting.grouped(counted)
-    beyond = _beyond(levels)
-    used = _near([count.load for count in counted], beyond)
-    chosen = [count for count, near in zip(counted, used, strict=True) if near]
-    found = None
-    if _near_enough(levels) and sum(by_objective.over(count, objective) for count in chosen) >= LEAST_OVER:
-        line = binomial_line.fit(_trials(chosen, objective, beyond), share or LEAST_SHARE)
-        found = None if line is None else _between(objective, line, counted, levels, line_error)
+    beyond = near.beyond_of(levels)
+    around = near.around(counted, beyond)
+    rising = rise.of(near.trials_of(around, objective, beyond), share or LEAST_SHARE)
+    used = near.near([count.load for count in counted], beyond, rising.slope if rising else None)
+    chosen = [count for count, is_near in zip(counted, used, strict=True) if is_near]
+    trials, found, line = near.trials_of(chosen, objective, beyond), None, None
+    if near.near_enough(levels) and sum(by_objective.over(count, objective) for count in chosen) >= LEAST_OVER:
+        line = binomial_line.fit(trials, share or LEAST_SHARE)
+    is_shown = rising is None or len({count.block for count in chosen}) < LEAST_BLOCKS or rising.low >= LEAST_SLOPE
+    if line is not None and is_shown:
+        found = _between(objective, line, counted, levels, line_error, rising.uncertainty if rising else 1.0)
     if found is None:
-        found = _by_levels(objective, counted, levels)
-    return replace(found, requests=sum(count.requests for count in chosen))
-
-
-def _beyond(levels: Levels) -> dict[float, float]:
-    """Load → probit of its share over minus that of the allowed share; half a request keeps it finite.
-
-    If even half a request is more than allowed, a load without any still meets the objective.
-    """
-    from scipy import special  # here, because loading it takes a second that a start should not
-
-    found, allowed = {}, levels.allowed
-    for level in levels.by_load:
-        half = min(0.5, allowed * level.requests / 2)
-        got = (level.over + half) / (level.requests + 2 * half)
-        ends = (max(min(part, MOST_SHARE), LEAST_SHARE) for part in (got, allowed))
-        found[level.load] = float(special.ndtri(next(ends)) - special.ndtri(next(ends)))
-    return found
-
-
-def _near(loads: Sequence[float], beyond: dict[float, float]) -> Array:
-    """The trials that count: those near the crossing, and always the next load on either side.
-
-    The crossing is assumed between the two loads that separate the levels best.
-    """
-    levels = sorted(beyond)
-    each = np.array(loads)
-    means = np.array([beyond[level] for level in levels])
-    separated = [float(means[at:].sum() - means[:at].sum()) for at in range(len(levels) + 1)]
-    at = int(np.argmax(separated))
-    below, above = levels[max(at - 1, 0)], levels[min(at, len(levels) - 1)]
-    if below < above:
-        way = float(np.clip(means[at - 1] / min(means[at - 1] - means[at], -1e-9), 0, 1))
-        middle = below * (above / below) ** way
-    else:
-        middle = below
-    found: Array = (np.abs(np.log(each / middle)) <= math.log1p(NEAR)) | (each == below) | (each == above)
-    return found
-
-
-def _near_enough(levels: Levels) -> bool:
-    """Whether the loads next to the crossing are near enough to each other for a line, or it is outside all loads."""
-    met, missed = levels.met, levels.missed
-    if not met or not missed:
-        return True
-    inside = [level.load for level in levels.by_load if met[-1] <= level.load and level.most <= missed[0]]
-    return not inside or any(b <= MAX_GAP * a for a, b in itertools.pairwise(inside))
-
-
-def _trials(counts: Sequence[Count], objective: str, beyond: dict[float, float]) -> Trials:
-    """Trials with a weight by the distance of their load from the objective: their own would weight its noise."""
-    distance = np.array([beyond[count.load] for count in counts])
-    return Trials(
-        block=np.array([count.block for count in counts]),
-        log_load=np.log([count.offered or count.load for count in counts]),
-        requests=np.array([count.requests for count in counts], dtype=float),
-        over=np.array([by_objective.over(count, objective) for count in counts], dtype=float),
-        weight=1 / (1 + (distance / HALF_WEIGHT) ** 2),
+        flat = None if rising is None or is_shown or rising.slope <= 0 else _flat(rising, around, objective)
+        over = sum(by_objective.over(count, objective) for count in chosen)
+        alone = is_shown or _episode(counted, objective) < LEAST_EPISODE
+        found = _by_levels(objective, counted, levels if alone else levels.far, flat, over)
+    return replace(
+        found,
+        requests=sum(count.requests for count in chosen),
+        slope=_careful(line, rising),
+        line_at=_load(line.crossing) if line else None,
     )
+
+
+def _careful(line: Line | None, rising: Rise | None) -> float | None:
+    """The slope near the crossing minus its standard error: one that is steep by chance must not place the loads."""
+    if rising is None:
+        return None if line is None else line.slope
+    return (line.slope if line else rising.slope) - (rising.error if rising.freedom else 0.0)
 
 
 def _load(logarithm: float) -> float:
     return math.exp(max(-MAX_LOG, min(MAX_LOG, logarithm)))
 
 
-def _between(objective: str, line: Line, counts: Sequence[Count], levels: Levels, line_error: float) -> Crossing | None:
-    """The estimate if it lies within the loads measured, else a bound from its interval; None if one block decides."""
+def _between(
+    objective: str, line: Line, counts: Sequence[Count], levels: Levels, line_error: float, wider: float
+) -> Crossing | None:
+    """The estimate if it lies within the loads measured, else a bound from its interval; None if one block decides.
+
+    The interval over blocks is `wider` by this factor.
+    """
     least, most = (edge(count.offered or count.load for count in counts) for edge in (min, max))
     k, value = line.blocks, _load(line.crossing)
     low = high = None
     if k >= LEAST_BLOCKS:
         if line.between is None:
             return None
-        half = binomial_line.half_width(line.between, k, line_error)
+        half = binomial_line.half_width(wider**2 * line.between, k, line_error)
         low, high = (_load(line.crossing + way * half) for way in (-1, 1))
     found = Crossing(
         objective=objective,
@@ -241,8 +225,13 @@ def _between(objective: str, line: Line, counts: Sequence[Count], levels: Levels
     return replace(found, bound=Bound.BELOW, value=None, low=None, high=highest, reason=MISSED)
 
 
-def _by_levels(objective: str, counts: Sequence[Count], levels: Levels) -> Crossing:
-    """Bounds from the single loads, where no line rises."""
+def _by_levels(
+    objective: str, counts: Sequence[Count], levels: Levels, flat: BoundReason | None, over: int
+) -> Crossing:
+    """Bounds from the single loads, where no line rises; `flat` is the reason why none is shown to rise.
+
+    `over` requests near the crossing are over: if they are many, more requests alone decide nothing on a flat curve.
+    """
     met, missed = levels.met, levels.missed
     if met and missed and met[-1] < missed[0]:
         return Crossing(objective=objective, bound=Bound.AT_LEAST, low=met[-1], high=missed[0], reason=FAR)
@@ -251,28 +240,36 @@ def _by_levels(objective: str, counts: Sequence[Count], levels: Levels) -> Cross
     if missed and not met:
         return Crossing(objective=objective, bound=Bound.BELOW, high=missed[0], reason=MISSED)
     few, longer = levels.too_few, _longer(counts, objective)
-    if few is not None:
+    if flat is not None and over >= MANY_OVER:
+        reason = flat
+    elif few is not None:
         reason = _few_requests(*few)
     elif longer is not None:
         reason = _few_episodes(longer)
+    elif flat is not None:
+        reason = flat
     else:
         reason = NOT_RISING if len(levels.by_load) > 1 else ONE_LOAD
     return Crossing(objective=objective, bound=Bound.NONE, reason=reason)
 
 
 def _longer(counts: Sequence[Count], objective: str) -> float | None:
-    """How many times longer windows must be for enough independent episodes; None where they are long enough.
+    """How many times longer windows must be for enough independent episodes; None where they are long enough."""
+    over = sum(by_objective.over(count, objective) for count in counts)
+    episodes = over / max(_episode(counts, objective), 1.0)
+    return LEAST_EPISODES / episodes if 0 < episodes < LEAST_EPISODES else None
 
-    Requests over come in episodes, such as a pause or a long queue, if their number differs between equal trials by
-    more than chance: by the factor φ that also is the mean number of requests in an episode.
+
+def _episode(counts: Sequence[Count], objective: str) -> float:
+    """The mean number of requests over in an episode, such as a pause or a long queue; 0 where that is not known.
+
+    It is the factor φ by which their number differs between equal trials more than by chance.
     """
     loads = np.array([count.load for count in counts])
     over = np.array([by_objective.over(count, objective) for count in counts], dtype=float)
     expected = np.array([over[loads == load].mean() for load in loads])
     freedom = len(counts) - len(set(loads.tolist()))
     if freedom < 2 or not over.sum():
-        return None
+        return 0.0
     known = expected > 0
-    each = float(((over - expected)[known] ** 2 / expected[known]).sum()) / freedom
-    episodes = float(over.sum()) / max(each, 1.0)
-    return LEAST_EPISODES / episodes if episodes < LEAST_EPISODES else None
+    return float(((over - expected)[known] ** 2 / expected[known]).sum()) / freedom

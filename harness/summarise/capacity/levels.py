@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from harness.summarise.capacity.counts import Count
 from harness.summarise.statistics.intervals import Array, t_quantile
 
 CLEARLY = 0.8  # of the allowed share: where more are over, more requests may never decide
+LEAST_TRIALS = 3  # of a load, where the study has as many blocks: fewer near the objective may lie there by chance
+OVERLOAD = 10  # multiples of the allowed share, with which a single trial is evidence if no larger load has fewer
 COMPARABLE = 3  # multiples of the allowed share: loads below have comparable spreads
 
 
@@ -28,7 +30,8 @@ COMPARABLE = 3  # multiples of the allowed share: loads below have comparable sp
 class Level:
     """The trials of one load: `share` over the objective in all their requests, with the interval `low` to `high`.
 
-    `most` is the largest of the nearly equal loads, of which `load` is the least (`counts.grouped`).
+    `most` is the largest of the nearly equal loads, of which `load` is the least (`counts.grouped`). `decides`: whether
+    it has enough trials for its distance from the objective.
     """
 
     load: float
@@ -37,6 +40,7 @@ class Level:
     over: int
     low: float
     high: float
+    decides: bool = True
 
     @property
     def share(self) -> float:
@@ -52,14 +56,23 @@ class Levels:
     allowed: float
 
     @property
+    def far(self) -> Levels:
+        """The same, of which only loads far from the objective decide: on a flat curve others may differ by chance."""
+        least, most = self.allowed / COMPARABLE, self.allowed * COMPARABLE
+        return Levels(
+            [replace(each, decides=each.decides and not least < each.share < most) for each in self.by_load],
+            self.allowed,
+        )
+
+    @property
     def met(self) -> list[float]:
         """The loads whose whole interval meets the objective."""
-        return [level.load for level in self.by_load if level.high <= self.allowed]
+        return [level.load for level in self.by_load if level.decides and level.high <= self.allowed]
 
     @property
     def missed(self) -> list[float]:
         """The loads whose whole interval misses it."""
-        return [level.most for level in self.by_load if level.low > self.allowed]
+        return [level.most for level in self.by_load if level.decides and level.low > self.allowed]
 
     @property
     def too_few(self) -> tuple[int, int] | None:
@@ -89,6 +102,7 @@ def levels(counts: Sequence[Count], objective: str, allowed: float) -> Levels:
         load: (over[loads == load] - share[load] * requests[loads == load]) / requests[loads == load].mean()
         for load in names
     }
+    repeats = len({count.block for count in counts})
     found = []
     for load in names:
         alike = [other for other in names if other == load or max(share[other], share[load]) <= COMPARABLE * allowed]
@@ -103,6 +117,10 @@ def levels(counts: Sequence[Count], objective: str, allowed: float) -> Levels:
                 over=late,
                 low=min(low, share[load] - half),
                 high=max(high, share[load] + half),
+                decides=repeats < LEAST_TRIALS
+                or len(residual[load]) >= LEAST_TRIALS
+                or share[load] <= allowed / COMPARABLE
+                or all(share[other] >= allowed * OVERLOAD for other in names if other >= load),
             )
         )
     return Levels(found, allowed)

@@ -12,7 +12,8 @@ from harness.judge import bottleneck, reasons
 from harness.records.reasons import Reason, ReasonKind
 from harness.records.trial import Bottleneck, Component, TrialRecord
 from harness.summarise.capacity import by_objective, counts
-from harness.summarise.capacity.crossing import NEAR, Bound, Crossing
+from harness.summarise.capacity.crossing import Bound, Crossing
+from harness.summarise.capacity.near import NEAR
 
 ADDED = 0.1  # of R0: below it, the added time is too short to attribute
 

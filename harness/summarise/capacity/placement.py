@@ -1,5 +1,8 @@
 """The loads at which blocks measure a capacity: around the crossing by the probes, or farther outward. Pure.
 
+The flatter the share of late requests is over the load, the farther apart are the loads: the line through them must
+rise by more than trials differ. Loads 7 % apart show no slope where pauses or a few expensive requests make most late.
+
 Probes are single trials: a cold, stalled or lucky one may place the first block anywhere. If all blocks met the
 objectives, or all missed them, the next loads move away from them, farther with every block, until the crossing lies
 between two loads. So wrong probes cost blocks, but never leave a bound far from the truth.
@@ -22,6 +25,9 @@ WIDE_SPREAD = (0.86, 1.0, 1.14)  # the same, where trials turned out to differ b
 FAR = 1.15  # ratio of two loads: a crossing between farther ones is placed in their middle, not on a line through them
 WIDE = 1.34  # ratio of two loads, around whose middle WIDE_SPREAD lies
 QUARTERS = (0.25, 0.5, 0.75)  # of a wider bracket, in logarithms
+RISE = 0.5  # probits from the middle load to the outer ones: flatter curves need loads farther apart
+MOST_HALF = 0.37  # of ln(load), from the middle load to the outer ones: farther ones give no line (`near.MAX_GAP`)
+WIDE_ENOUGH = 0.7  # of the wanted distance of loads: nearly as far apart are far enough
 MOST_STEP = math.log(2)  # between two loads of a block
 
 
@@ -67,15 +73,30 @@ def following(
     if not blocks or not current:
         return tuple(current)
     found = _crossing(blocks, allowed)
-    if found.bound == Bound.EXACT and found.value is not None:
-        is_inside = min(current) <= found.value <= max(current) and max(current) <= WIDE * min(current)
-        return tuple(current) if is_inside else span.around(found.value)
+    spread, half = _spread(found.slope)
+    at = found.value if found.bound != Bound.NONE else found.line_at
+    least, most = min(count.load for count in blocks), max(count.load for count in blocks)
+    if at is not None and least <= at <= most:
+        now = math.log(max(current) / min(current)) / 2
+        fits = WIDE_ENOUGH * half <= now <= max(half / WIDE_ENOUGH, math.log(WIDE) / 2)
+        return tuple(current) if min(current) <= at <= max(current) and fits else span.around(at, spread)
     low, high = _sides(blocks, allowed)
     if low is None or high is None:
         return _outward([count.load for count in blocks], span, up=high is None)
+    if half > math.log(WIDE) / 2:
+        return span.around(math.sqrt(low * high), spread)
     if high <= WIDE * low:
         return span.around(math.sqrt(low * high), WIDE_SPREAD)
     return span.loads([low * (high / low) ** part for part in QUARTERS])
+
+
+def _spread(slope: float | None) -> tuple[tuple[float, ...], float]:
+    """The loads of a block relative to a crossing where the probit of the share has this slope, and ln of the last."""
+    half = math.log(SPREAD[-1])
+    if slope is not None and slope * half < RISE:
+        half = min(RISE / max(slope, RISE / MOST_HALF), MOST_HALF)
+        return (math.exp(-half), 1.0, math.exp(half)), half
+    return SPREAD, half
 
 
 def _outward(loads: Sequence[float], span: LoadSpan, *, up: bool) -> tuple[float, ...]:

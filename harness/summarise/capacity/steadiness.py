@@ -10,6 +10,7 @@ import numpy as np
 from harness.summarise.capacity.counts import Count, grouped
 from harness.summarise.statistics.intervals import t_quantile
 
+LEAST_TRIALS = 3  # of a load: the spread of others is no measure of one that is nearer to saturation
 LEAST_CHANGE = math.log(0.8)  # of the mean response time, from the window's first half to its second
 
 
@@ -31,6 +32,9 @@ def still_falling(counts: Sequence[Count]) -> float | None:
     squares = sum(float(((drifts[loads == load] - mean) ** 2).sum()) for load, mean in means.items())
     falling = []
     for load, mean in means.items():
-        half = t_quantile(freedom, len(names)) * math.sqrt(squares / freedom / int((loads == load).sum()))
+        trials = int((loads == load).sum())
+        if trials < LEAST_TRIALS:
+            continue
+        half = t_quantile(freedom, len(names)) * math.sqrt(squares / freedom / trials)
         falling += [mean] if mean < LEAST_CHANGE and mean + half < 0 else []
     return math.exp(min(falling)) if falling else None

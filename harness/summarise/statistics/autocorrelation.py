@@ -16,8 +16,10 @@ import numpy as np
 
 BIAS = 4  # lag-1 estimates of few blocks are about φ − (1 + 4φ)/k: Marriott and Pope, Biometrika 41 (1954)
 LEAST = 1.5  # of the divisor k − 4, for very few blocks
-CAUTION = 0.5  # of the estimate's standard error 1/√(blocks of a pair), added to it: chosen by the simulation
-LIKELY = 0.6  # standard errors of an estimate, by simulation of the minimum detectable effect
+PRIOR = 0.5  # a correlation that is plausible before any block is measured: five blocks often show none of 0.6
+PRIOR_BLOCKS = 2  # as many blocks as it counts for
+CAUTION = 0.7  # of the estimate's standard error 1/√(blocks of a pair), added to it: chosen by the simulation
+LIKELY = 0.8  # standard errors of an estimate, by simulation of the minimum detectable effect
 MOST = 0.95
 LEAST_VALUES = 3
 
@@ -25,8 +27,9 @@ LEAST_VALUES = 3
 def lag_one(series: Sequence[Sequence[float]]) -> float:
     """Lag-1 correlation of the residuals of several series in the order of their blocks; from 0 to 0.95.
 
-    It is the mean over the series with at least three values, without the bias of few blocks, plus a part of its error.
-    The series of one study may be copies of each other, so the error is that of two series. 0 without such series.
+    It is the mean over the series with at least three values, without the bias of few blocks. It is averaged with a
+    plausible correlation that counts for two blocks, and a part of its error is added. The series of one study may be
+    copies of each other, so the error is that of two series. 0 without such series.
     """
     found, lengths = [], []
     for values in (each for each in series if len(each) >= LEAST_VALUES):
@@ -38,13 +41,17 @@ def lag_one(series: Sequence[Sequence[float]]) -> float:
             lengths.append(length)
     if not found:
         return 0.0
-    caution = CAUTION / float(np.sqrt(2 * np.mean(lengths)))
-    return float(np.clip(np.mean(found) + caution, 0.0, MOST))
+    blocks = float(np.mean(lengths))
+    return float(np.clip(_with_prior(float(np.mean(found)), blocks) + CAUTION / np.sqrt(2 * blocks), 0.0, MOST))
+
+
+def _with_prior(estimate: float, blocks: float) -> float:
+    return (blocks * estimate + PRIOR_BLOCKS * PRIOR) / (blocks + PRIOR_BLOCKS)
 
 
 def likely(blocks: int) -> float:
     """A correlation that another comparison may estimate by chance from this number of blocks; for planning."""
-    return min(LIKELY / float(np.sqrt(2 * blocks)), MOST)
+    return min(_with_prior(0.0, blocks) + LIKELY / float(np.sqrt(2 * blocks)), MOST)
 
 
 def of_mean(variance: float, count: int, correlation: float) -> tuple[float, float]:

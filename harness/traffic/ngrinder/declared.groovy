@@ -1,5 +1,5 @@
 
-// What one user requests: the mix or the steps of the grid, as translation.py has prepared them.
+// Requests of one user: the mix or the steps of the grid, as translation.py has prepared them.
 class Traffic {
     static final Map<String, byte[]> FILES = new java.util.concurrent.ConcurrentHashMap<>()
     static Map spec

@@ -47,7 +47,7 @@ def send_each(client: httpx.Client, load: LoadSpec) -> list[Exchange]:
 
 
 class FirstUser:
-    """The values of the first user: its row, and what it read from responses."""
+    """The values of the first user: its row, and values from responses."""
 
     def __init__(self, load: LoadSpec, rows: Sequence[Mapping[str, Value]] = ()) -> None:
         self._load = load
@@ -79,7 +79,7 @@ class FirstUser:
         return _CONVERSIONS[kind](plain).encode()
 
     def send(self, client: httpx.Client, sent: Mapping[str, Any], trial: str) -> Exchange:
-        """Send one request of the script's settings, and keep what it reads from the response."""
+        """Send one request of the script's settings, and keep the values that it reads from the response."""
         self.known["uuid"] = str(uuid.uuid4())
         began = time.perf_counter()
         try:

@@ -1,7 +1,7 @@
 // The users of one trial. All that a study varies is in the settings (base64 of `settings` in
 // harness/traffic/ngrinder/script.py) and in the test's parameter ("trial=...,t0_ms=...,duration_ms=...").
 // Nothing is pasted into the code. The class Traffic follows, with the requests of a user: declared.groovy, or own.groovy
-// for a script of yours.
+// for your nGrinder script.
 import static net.grinder.script.Grinder.grinder
 
 import java.nio.ByteBuffer

@@ -1,5 +1,5 @@
 
-// What one user requests: a script of yours. It gets `request`, the study's HTTPRequest, and calls it in `step`.
+// Requests of one user by your nGrinder script. It gets `request`, the study's HTTPRequest, and calls it in `step`.
 class Traffic {
     static Class<?> type
     static Client client

@@ -57,7 +57,7 @@ def split(users: int, agents: int, most_per_agent: int) -> Split:
 
 
 def settings(load: LoadSpec) -> dict[str, Any]:
-    """What the script reads. It is the same for all trials: what differs is in `parameter`."""
+    """The settings that the script reads. They are the same for all trials; `parameter` has the differences."""
     traffic = load.traffic
     found = {
         "url": load.url,
@@ -89,7 +89,7 @@ def render(load: LoadSpec) -> str:
 
 
 def resources(load: LoadSpec) -> dict[str, bytes]:
-    """The files next to the script, by their paths from its folder: rows and files, or those of a script of yours."""
+    """The files next to the script, by their paths from its folder: rows and files, or those of your script."""
     traffic, data = load.traffic, load.traffic.dataset
     if data is None:
         return {}
@@ -131,5 +131,5 @@ def validation_error(log: str) -> str:
     if syntax := re.search(r"^(\S+\.groovy: \d+: .+)$", log, re.M):
         return syntax[1][:500]
     errors = [line.strip() for line in log.splitlines() if "ERROR" in line or "Exception" in line]
-    place = re.search(r"\((?!load\.groovy)([^():\s]+\.groovy:\d+)\)", log)  # in a script of the user
+    place = re.search(r"\((?!load\.groovy)([^():\s]+\.groovy:\d+)\)", log)  # in your nGrinder script
     return (" ".join(errors[:2])[:500] or "it sent no request") + (f" at {place[1]}" if place else "")

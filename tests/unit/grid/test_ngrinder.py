@@ -1,4 +1,4 @@
-"""What nGrinder can send: a script of the user, and the requests that its client has no call for."""
+"""What nGrinder can send: your nGrinder script, and the requests that its client has no call for."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An own Locust script in a grid: its keys, the files that go with it, and its image."""
+"""Your Locust script in a grid: its keys, the files that go with it, and its image."""
 
 from __future__ import annotations
 
@@ -77,6 +77,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "option": (
         {"locustfile": "tests/load.py", "requirements": "options.txt"},
         "options.txt:1: got '-r more.txt'. Allowed: a package with versions",
+    ),
+    "no requirements": (
+        {"locustfile": "tests/load.py", "requirements": "no.txt"},
+        "grid.yaml:12: traffic.requirements: got 'no.txt': no such file",
     ),
     "mix": ({"locustfile": "tests/load.py", "requests": [{"name": "a", "request": {"path": "/"}}]}, "are set. Allowed"),
     "data": ({"locustfile": "tests/load.py", "data": {"file": "a.csv"}}, "only valid with requests or steps"),

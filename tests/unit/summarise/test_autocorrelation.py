@@ -33,6 +33,20 @@ def test_a_drift_within_a_study_shows_as_correlation() -> None:
     assert autocorrelation.lag_one([[1.0, 1.0, 1.0], [2.0], []]) == 0, "without spread there is no correlation"
 
 
+def test_few_blocks_count_less_than_what_is_plausible() -> None:
+    """Five blocks with a lag-1 estimate of −3/8, by hand: −7/12 without bias, then with two blocks of 0.5."""
+    series = [1.0, -1.0, 1.0, 1.0, -2.0]
+    raw = (-1 - 1 + 1 - 2) / 8
+    unbiased = (5 * raw + 1) / 1.5
+    assert autocorrelation.lag_one([series]) == pytest.approx(max((5 * unbiased + 1) / 7 + 0.7 / 10**0.5, 0))
+    rising = [-2.0, -1.0, 1.0, 1.0, 1.0]
+    unbiased = (5 * (2 - 1 + 1 + 1) / 8 + 1) / 1.5
+    assert autocorrelation.lag_one([rising]) == autocorrelation.MOST == pytest.approx(min((5 * unbiased + 1) / 7, 0.95))
+    mixed = [1.0, 0.0, 0.0, 0.0, -1.0]
+    assert autocorrelation.lag_one([mixed]) == pytest.approx((5 / 1.5 + 1) / 7 + 0.7 / 10**0.5)
+    assert autocorrelation.likely(5) == pytest.approx(1 / 7 + 0.8 / 10**0.5)
+
+
 def test_a_correlation_widens_the_ratio_of_two_studies() -> None:
     before, after = [100.0, 102, 98, 101, 99], [101.0, 103, 99, 102, 100]
     plain, wide = difference(before, after).ratio(), difference(before, after, correlation=0.5).ratio()
@@ -51,7 +65,7 @@ def test_a_correlation_widens_the_ratio_of_two_studies() -> None:
 def test_identical_builds_under_drifting_noise_are_rarely_called_different(
     correlation: float, most_welch: float, most: float
 ) -> None:
-    for blocks in (6, 12):
+    for blocks in (5, 6, 12):
         found = drift.false_differences(400, blocks, correlation)
         assert found.wide <= most
         assert found.welch <= most_welch

@@ -71,7 +71,7 @@ def test_the_capacity_is_that_of_all_requests_and_not_of_the_typical_trial() -> 
     assert (found.low or 0) < 97 < 103 < (found.high or 0)
     logs = np.log(list(found.by_block.values()))
     half = math.hypot(2.776 * logs.std(ddof=1) / math.sqrt(5), LINE_ERROR)
-    assert math.log((found.high or 0) / (found.low or 1)) / 2 == pytest.approx(half, rel=1e-3)
+    assert half <= math.log((found.high or 0) / (found.low or 1)) / 2 < 1.5 * half  # the slope is not certain either
 
 
 def test_rare_episodes_count_as_often_as_they_occur() -> None:
@@ -123,7 +123,7 @@ def test_a_bound_is_what_the_interval_holds_where_the_estimate_is_just_outside()
     found = of(counts(at=108.0, speeds=(1.0, 1.05, 0.95, 1.04, 0.97)))
     assert found.bound == Bound.AT_LEAST
     assert found.low is not None
-    assert 100 < found.low < 107
+    assert 95 < found.low < 107
 
 
 def test_loads_far_from_the_crossing_change_nothing() -> None:
@@ -270,10 +270,10 @@ FALSE = {
     "one slow server of three": 0.25,
     "warm-up inside the window": 0.1,
     "rare errors below their objective": 0.2,
-    "1 % of requests at 100 × cost": 0.25,
-    "pauses of 0.3 s every 5 s": 0.15,
-    "lognormal CV 3": 0.2,
-    "pauses of 1 s every 30 s": 0.4,
+    "1 % of requests at 100 × cost": 0.2,
+    "pauses of 0.3 s every 5 s": 0.05,
+    "lognormal CV 3": 0.1,
+    "pauses of 1 s every 30 s": 0.15,
 }
 
 

@@ -74,7 +74,7 @@ def test_identical_builds_on_unequal_machines_are_not_different_if_the_machines_
     machine_speed: float,
 ) -> None:
     assert share_of_comparisons(finds_a_change, after=1.0, machine_speed=machine_speed, speed_known=True) <= 0.05
-    assert share_of_comparisons(finds_a_change, after=1.0, machine_speed=machine_speed) > 0.3, (
+    assert share_of_comparisons(finds_a_change, after=1.0, machine_speed=machine_speed) > 0.15, (
         "the test must be able to fail"
     )
 

@@ -22,7 +22,7 @@ T = TypeVar("T", str, bytes)
 
 
 class Cache:
-    """What may still be kept, over all requests of a load."""
+    """Bytes that may still be kept, over all requests of a load."""
 
     def __init__(self, size: int = MOST_CACHED) -> None:
         self.left = size

@@ -1,4 +1,4 @@
-"""Digests of what was sent, by which the study compares topologies. No Locust here.
+"""Digests of the requests that were sent, by which the study compares topologies. No Locust here.
 
 A closed loop has a sum for each number j = 1, 2, 4, 8 … of transactions: over all users, the digest of the first j
 transactions of the user. An open loop has a sum over the arrivals j to 2j − 1, counted from 1. Sums are modulo 2^128.
@@ -15,7 +15,7 @@ _MODULUS = 2**128
 
 
 def line(name: str, row: int, time_s: float) -> bytes:
-    """What one request contributes: its name, the index of its row, and its think time or when it was due, in µs."""
+    """The line of one request: its name, the index of its row, and its think time or when it was due, in µs."""
     return f"{name}/{row}/{time_s * 1e6:.0f}\n".encode()
 
 

@@ -33,7 +33,7 @@ class RequestSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TrafficSpec:
-    """What users send: a mix ("requests") or transactions of several steps ("steps"), and the rows that they use."""
+    """The traffic of users: a mix ("requests") or transactions of several steps ("steps"), and their rows."""
 
     kind: str
     requests: list[RequestSpec]

@@ -82,7 +82,7 @@ class Master:
     def send_each(self, message: dict[str, Any]) -> dict[str, Any]:
         """Send each request of a load once; raises ValueError, TypeError or KeyError as `read` does.
 
-        Of a script, `users` users of each class send what their first task sends; raises ScriptFailed as well.
+        Of a script, `users` users of each class run their first task; raises ScriptFailed as well.
         """
         if not script_of(message):
             return {"exchanges": send_each(*self.read(message))}

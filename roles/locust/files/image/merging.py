@@ -28,7 +28,7 @@ SLOW = ("slow",)
 
 
 def script_state(states: list[dict[str, Any]]) -> dict[str, Any]:
-    """What is known of a script, from the states of its workers."""
+    """The state of a script, from the states of its workers."""
 
     def first(key: str) -> Any:
         return next((state[key] for state in states if state[key]), None)
@@ -168,7 +168,7 @@ class Trial:
         }
 
     def _of_script(self) -> dict[str, Any]:
-        """What only a load with a script has."""
+        """The fields that only a load with a script has."""
         if not self._scripts:
             return {}
         statuses: Counter[str] = Counter()

@@ -50,7 +50,7 @@ class Draws:
 
 
 class LoginWaits:
-    """What one user waits after a failed login: a think time, or about 1 s if the load has none.
+    """The wait of one user after a failed login: a think time, or about 1 s if the load has none.
 
     They are drawn apart from think times, which thus stay the same however often a login fails.
     """

@@ -1,4 +1,4 @@
-"""The HTTP clients of an own script: Locust's sessions, counted by the study, with its timeout and its header.
+"""The HTTP clients of your Locust script: Locust's sessions, counted by the study, with its timeout and its header.
 
 The study's timeout is the longest one, requests are never sent again, and only the balancer receives them. A response
 is complete when Locust returns it; one that the script streams ends with its header.
@@ -61,7 +61,7 @@ _adapter_send = requests.adapters.HTTPAdapter.send
 
 
 def _send(adapter: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-    """Send through requests; only what a session of a user sends is marked and counted."""
+    """Send through the library requests; only requests of a user's session are marked and counted."""
     call = getattr(getcurrent(), "study_call", None)
     if call is None:
         return _adapter_send(adapter, request, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Import an own script into a process of Locust, as Locust itself does, and remove it again.
+"""Import your Locust script into a process of Locust, as Locust itself does, and remove it again.
 
 Each load begins with a new import, as a new Locust would: what a load has changed in the script's modules, such as a
 list of accounts that it uses up, is no part of the next one.
@@ -82,7 +82,7 @@ class Importer:
         script_users.current = None
 
     def _remember(self) -> None:
-        """Note everything that an import changes."""
+        """Record the state before an import, for its removal."""
         events, runner = self._environment.events, self._environment.runner
         hooks = {hook: list(hook._handlers) for hook in vars(events).values() if isinstance(hook, EventHook)}
         messages = dict(runner.custom_messages)

@@ -1,4 +1,4 @@
-"""An own script on the master of Locust: it is imported there and on all workers before each load."""
+"""Your Locust script on the master of Locust: it is imported there and on all workers before each load."""
 
 from __future__ import annotations
 

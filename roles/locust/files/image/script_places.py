@@ -1,4 +1,4 @@
-"""Places in an own script: the file and line that a message names. No Locust here."""
+"""Places in your Locust script: the file and line that a message names. No Locust here."""
 
 from __future__ import annotations
 

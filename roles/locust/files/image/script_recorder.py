@@ -1,6 +1,6 @@
-"""Counts of the users of an own script. No Locust here.
+"""Counts of the users of your Locust script. No Locust here.
 
-A request is in flight until its response is complete. What became of it may be decided later, as a script may check
+A request is in flight until its response is complete. Its result may be decided later, as a script may check
 the response first. Sleeps of the script are think times: all of a request's sleeps until the next one are one think.
 """
 
@@ -56,7 +56,7 @@ class ScriptRecorder(Recorder):
     def __init__(self, window_from_s: float, window_to_s: float, timeout_s: float, slow_after_s: float | None) -> None:
         super().__init__(window_from_s, window_to_s, timeout_s, slow_after_s=slow_after_s)
         self.statuses: Counter[str] = Counter()  # status → responses, each of a followed redirect as well
-        self.script: dict[str, Any] = {}  # what the master must know of the script
+        self.script: dict[str, Any] = {}  # state of the script for the master
         self._calls: set[Call] = set()
         self._known: set[str] = set()
         self._kinds: set[str] = set()
@@ -77,10 +77,10 @@ class ScriptRecorder(Recorder):
         call.ended_s = now
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.in_flight.value -= 1
-        self.rows[int(now)].thinks += 1  # its think is what the user sleeps before the next request
+        self.rows[int(now)].thinks += 1  # its think time: the sleep before the next request
 
     def decide(self, call: Call, error: str) -> None:
-        """Count what became of a request whose response has ended; `error` is the kind of failure, or empty."""
+        """Count the result of a request whose response has ended; `error` is the kind of failure, or empty."""
         if call.decided:
             return
         call.decided, call.error = True, error

@@ -1,4 +1,4 @@
-"""The load of a trial with an own script, as the study sends it. No Locust here."""
+"""The load of a trial with a Locust script, as the study sends it. No Locust here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users of an own script under the study's recorder: Locust's users, tasks and waits with counts and times.
+"""Users of your Locust script under the study's recorder: Locust's users, tasks and waits with counts and times.
 
 Each user is in a request or thinks: it thinks while it sleeps, in `wait_time` or in a task, until the end of the sleep
 that it chose. The rest is neither, and rule E5 sees it: late wake-ups, computation, locks, other clients.
@@ -105,7 +105,7 @@ current: Load | None = None
 
 
 class Presence:
-    """The study's part of one user: its number, its random draws, and what it is doing."""
+    """The study's part of one user: its number, its random draws, and its state."""
 
     def __init__(self, load: Load, user: Any) -> None:
         load.constructed += 1
@@ -193,7 +193,7 @@ class Presence:
             self.load.exchanges.append(call)
 
     def decide(self, call: Call, error: str) -> None:
-        """Count what became of a request."""
+        """Count the result of a request."""
         if call.counted:
             self.load.recorder.decide(call, error)
 

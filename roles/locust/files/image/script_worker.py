@@ -1,4 +1,4 @@
-"""An own script on a worker of Locust: the messages by which the master imports it, and its loads."""
+"""Your Locust script on a worker of Locust: the messages by which the master imports it, and its loads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one user has of its own: number, login, cookies and extracted values."""
+"""The state of one user: number, login, cookies and extracted values."""
 
 from __future__ import annotations
 

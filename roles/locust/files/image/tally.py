@@ -1,4 +1,4 @@
-"""What became of the requests of one name, or of all transactions, in the window. No Locust here."""
+"""Results of the requests of one name, or of all transactions, in the window. No Locust here."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, quote_plus
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
 ROW = "row."
-# What a text depends on; a larger number includes the smaller ones.
+# Values that a text depends on; a larger number includes the smaller ones.
 NOTHING, ON_ROW, ON_ALL = range(3)
 
 Convert = Callable[[Any], str]

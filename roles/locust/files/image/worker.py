@@ -54,7 +54,7 @@ def run(runner: WorkerRunner, load: Load) -> None:
 
 
 def report(runner: WorkerRunner, load: Load, now: float, last: bool = False) -> None:
-    """Send what was counted since the last report, and the digests of what was sent so far."""
+    """Send what was counted since the last report, and the digests so far."""
     runner.send_message("study_report", {**load.recorder.take(now, last), "sent": load.digests.wire()})
 
 
