@@ -164,7 +164,8 @@ class TrafficChecker:
         levels = self.grid.factors.get(VUSERS, ())
         if data is None or data.kind != "once" or rows is None or not rows.rows or isinstance(levels, Search):
             return
-        if (users := max(map(int, levels), default=0)) > (count := len(rows.rows)):
+        users = max((level for level in levels if isinstance(level, int)), default=0)
+        if users > (count := len(rows.rows)):
             words = f"once: got {count:,} rows for {users:,} users. Fix: use more rows, or cycle"
             yield ("traffic", "data", "pick"), f"traffic.data.pick: {words}"
 

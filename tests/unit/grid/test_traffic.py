@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -120,7 +119,7 @@ def test_the_time_to_check_a_mix_grows_with_its_length(monkeypatch: pytest.Monke
     calls: list[str] = []
     original = templates.names
 
-    def counted(text: str) -> Any:
+    def counted(text: str) -> list[str]:
         calls.append(text)
         return original(text)
 
