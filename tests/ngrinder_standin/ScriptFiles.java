@@ -43,7 +43,7 @@ final class ScriptFiles {
         return found;
     }
 
-    /** Path from the script's folder → content in base64, of the files in lib and resources that agents get. */
+    /** Content in base64 by its path from the script's folder, of the files in lib and resources that agents get. */
     static Map<String, Object> next(Path repository, String script) throws IOException {
         Path folder = repository.resolve(script).getParent();
         Map<String, Object> found = Json.of();

@@ -113,6 +113,7 @@ def war(deployed_fleet: Fleet) -> Path:
     command = [str(Path(PLAYBOOK).with_name("ansible")), "-i", str(INVENTORY), "generator", "-m", "include_role"]
     subprocess.run([*command, "-a", "name=jdk", "--playbook-dir", "."], cwd=ROOT, check=True, capture_output=True)
     machine = f"{deployed_fleet.prefix}-generator"
+    deployed_fleet.on("generator", "rm -rf /root/standin")  # of a failed attempt: cp would copy into it
     subprocess.run(["docker", "cp", str(STANDIN), f"{machine}:/root/standin"], check=True, capture_output=True)
     deployed_fleet.on("generator", f"/root/standin/build.sh {JDK} /root/standin.war && rm -r /root/standin")
     target.parent.mkdir(exist_ok=True)
