@@ -268,7 +268,7 @@ Texts of a path, of headers, of bodies, and values of `params` and fields may ha
 
 Values are percent-encoded in paths and `params`, encoded as a form in `form`, and plain in headers and texts. `request`
 may have templates as well, except those of rows and of values from responses."""
-DATA = """The rows that templates use. All files together, with those that requests send, may have 64 MB. Their sizes
+DATA = """The rows that templates use. All files together, including uploads of requests, may have 64 MB. Their sizes
 and digests are recorded, never their content. A changed file makes another study."""
 LOGIN = """The request of each user before its first one. It is repeated after a think time until it succeeds, and is
 not part of the figures. Cookies are kept."""

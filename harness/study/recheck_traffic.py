@@ -11,7 +11,7 @@ from harness.records.trial import TrialRecord
 def same_traffic(records: Mapping[str, TrialRecord]) -> list[str]:
     """Return the differences in the traffic of one load within a block, with both trials.
 
-    `records` are by path. Each record has a digest for some numbers of transactions; those that two of them have in
+    `records` are by path. Each record has a digest for some numbers of transactions. Digests that two of them have in
     common must be equal. Scripts have none. Probes of a search with different numbers draw different traffic.
     """
     first: dict[tuple[object, ...], tuple[str, str]] = {}

@@ -139,7 +139,7 @@ class DataReader:
         return rows
 
     def _uploads(self, path: str, rows: list[Row] | None) -> None:
-        """Read the file of a path, or those that a template with columns names."""
+        """Read the file of a path, or every file that a template with columns names."""
         used = names(path)
         if not used:
             self._upload(path)

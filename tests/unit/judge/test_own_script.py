@@ -1,4 +1,4 @@
-"""Rules of a trial with a Locust script: what is compared, and what is not available."""
+"""Rules of a trial with a Locust script: counts that are compared, and rules that are not available."""
 
 from __future__ import annotations
 
