@@ -1,6 +1,7 @@
 """Real processes of the server under test: start, stop, and the rate of a paced server."""
 
 import asyncio
+import itertools
 import os
 import random
 import re
@@ -21,8 +22,8 @@ from service.train import train
 ROOT = Path(__file__).resolve().parents[2]
 PACE = Pace.of(140, 0.05)
 REQUEST = b"GET /predict HTTP/1.1\r\nHost: paced\r\n\r\n"
-CONNECTIONS = 400  # a queue of several seconds, so no slot is idle while this process waits for a CPU
-WARM_UP_S = 4.0  # until all connections wait for a response
+CONNECTIONS = 400
+AHEAD = 8  # requests sent ahead on each connection, so no slot is idle while this process waits for a CPU
 
 
 def test_a_server_process_starts_fast_and_stops_gracefully(tmp_path: Path) -> None:
@@ -54,23 +55,36 @@ def test_a_server_process_starts_fast_and_stops_gracefully(tmp_path: Path) -> No
     assert 'ml_requests_total{status="200",trial="real"} 20.0' in metrics
 
 
-async def drive(port: int, since: float, until: float) -> int:
-    """Send requests in a closed loop without think time; return the number of correct responses in this window."""
+class Users:
+    """Connections that send their requests ahead of the responses, without think time."""
 
-    async def user() -> int:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        right = 0
-        while time.monotonic() < until:
-            writer.write(REQUEST)
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._served = 0
+        self.all_served = asyncio.Event()
+        self.correct: list[float] = []  # when each correct response was read
+        self.ended = False
+
+    async def run(self) -> None:
+        await asyncio.gather(*(self._user() for _ in range(CONNECTIONS)))
+
+    async def _user(self) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        writer.write(REQUEST * AHEAD)
+        for number in itertools.count():
             head = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"content-length: (\d+)", head)
             assert length
             await reader.readexactly(int(length[1]))
-            right += head.startswith(b"HTTP/1.1 200") and since <= time.monotonic() < until
+            if head.startswith(b"HTTP/1.1 200"):
+                self.correct.append(time.monotonic())
+            self._served += number == 0
+            if self._served == CONNECTIONS:
+                self.all_served.set()
+            if self.ended:
+                break
+            writer.write(REQUEST)
         writer.close()
-        return right
-
-    return sum(await asyncio.gather(*(user() for _ in range(CONNECTIONS))))
 
 
 async def slots_at(port: int, moment: float) -> tuple[dict[str, float], float]:
@@ -116,16 +130,19 @@ def test_the_capacity_is_exact_despite_other_load_and_interruptions(duration_s: 
                 except httpx.TransportError:
                     time.sleep(0.1)
             httpx.get(f"http://127.0.0.1:{port}/predict", trust_env=False)  # the slots start with the first request
-            since = time.monotonic() + WARM_UP_S
-            until = since + duration_s
 
             async def measure() -> tuple[int, int, tuple[dict[str, float], float], tuple[dict[str, float], float]]:
-                return await asyncio.gather(
-                    drive(port, since, until),
-                    stop_now_and_then(server.pid, until),
-                    slots_at(port, since),
-                    slots_at(port, until),
-                )
+                users = Users(port)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(users.run())
+                    await users.all_served.wait()
+                    since = time.monotonic() + 0.5
+                    until = since + duration_s
+                    stops, first, last = await asyncio.gather(
+                        stop_now_and_then(server.pid, until), slots_at(port, since), slots_at(port, until)
+                    )
+                    users.ended = True
+                return sum(since <= read < until for read in users.correct), stops, first, last
 
             answered, stops, (before, late_at_start_s), (after, late_at_end_s) = asyncio.run(measure())
         finally:
