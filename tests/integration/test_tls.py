@@ -27,6 +27,7 @@ def presented(lab: Inventory) -> str:
     return ssl.get_server_certificate((parts.hostname, parts.port), timeout=10)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("deployed")
 def test_a_study_compares_https_with_http(tmp_path: Path) -> None:
     """Few requests; other load on this machine does not matter, because the test is about the protocol."""

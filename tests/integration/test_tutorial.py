@@ -21,6 +21,7 @@ def clean() -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("deployed", "clean")
 def test_the_tutorial_can_be_followed_word_by_word() -> None:
     assert not (ROOT / "my-traffic").exists(), "a user's own folder is not overwritten"

@@ -50,15 +50,23 @@ traffic:
 SECRET = "a${user}&1"  # noqa: S105 - of this test alone
 
 
-@pytest.fixture
-def server() -> Iterator[Recording]:
+@pytest.fixture(scope="module")
+def target() -> Iterator[Recording]:
     with recording() as started:
         yield started
 
 
 @pytest.fixture
-def master(server: Recording) -> Iterator[Generator]:
-    with generator(server.url, workers=2) as started:
+def server(target: Recording) -> Recording:
+    """The server without records of other tests."""
+    target.seen.clear()
+    target.responses.clear()
+    return target
+
+
+@pytest.fixture(scope="module")
+def master(target: Recording) -> Iterator[Generator]:
+    with generator(target.url, workers=2) as started:
         yield started
 
 
