@@ -274,10 +274,12 @@ def _newton_step(gradient: Array, hessian: Array, gauss: Array) -> Array:
         if scale.min(initial=1.0) <= 0:
             continue
         if len(scale) < 2:
-            return -gradient / scale
+            single: Array = -gradient / scale
+            return single
         (a, b), (_, d) = matrix.tolist()
         determinant = a * d - b * b
         if determinant > LEAST_CURVATURE * a * d:
             x, y = gradient.tolist()
-            return np.array([b * y - d * x, b * x - a * y]) / determinant
-    return -gradient / (np.abs(gauss.diagonal()) + TINY)
+            return np.array([b * y - d * x, b * x - a * y]) / float(determinant)
+    careful: Array = -gradient / (np.abs(gauss.diagonal()) + TINY)
+    return careful
