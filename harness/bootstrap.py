@@ -130,6 +130,11 @@ def allow_bytecode() -> None:
     sys.dont_write_bytecode = False
 
 
+def limit_threads(environ: "MutableMapping[str, str]") -> None:
+    """Let NumPy compute in one thread: its matrices are small, and waiting threads use CPU that trials need."""
+    environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def settle(environ: "MutableMapping[str, str]", system: str, home: Path, usual: Path) -> None:
     """Set variables for the container engine and for macOS; `usual` is the default path of the engine's socket."""
     docker_context.settle(environ, system, home, usual)
@@ -179,6 +184,7 @@ def _require(root: Path, name: str) -> None:
 def enter(root: Path, script: Path, dev: bool = False) -> None:
     """Return inside the project's environment; otherwise replace this process by one inside it."""
     allow_bytecode()
+    limit_threads(os.environ)
     settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
     _require(root, script.name)
     venv = root / ".venv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from harness import secrecy
+from harness import bootstrap, secrecy
+
+bootstrap.limit_threads(os.environ)  # as in every command, and before a test loads NumPy
 
 TESTS = Path(__file__).parent
 # Seconds until a hung test fails with its name, on a machine five times slower than usual or with a third of the CPU.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class Interval:
         return (self.high - self.low) / 2 / abs(self.value)
 
 
+@lru_cache(maxsize=4096)
 def t_quantile(freedom: float, statements: float = 1) -> float:
     """Two-sided quantile of Student's t for `statements` simultaneous 95 % intervals; `freedom` may be fractional.
 

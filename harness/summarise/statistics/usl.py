@@ -20,6 +20,9 @@ from harness.summarise.statistics.intervals import Interval
 TOPOLOGIES = 6
 MOST_SIGMA, MOST_KAPPA = 1.0, 1.0
 PINNED = 1e-6
+MOST_STEPS, LEAST_PART = 200, 1e-10  # of Newton's method, and of one of its steps
+LEAST_GAIN = 1e-16  # of one step, as a share of the squares
+LEAST_CURVATURE, TINY = 1e-9, 1e-300  # the first is relative to the diagonal
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -119,9 +122,9 @@ def fit(rates: Mapping[int, Sequence[float]]) -> UslFit | None:
     following = max(rates) + 1
     profile = _Profile(m, y, float(following))
     best, least = profile.minimise({})
-    from scipy import stats
+    from scipy import special  # not scipy.stats, which takes a second more to load
 
-    allowed = least * (1 + float(stats.f.ppf(0.95, 1, len(y) - 3)) / (len(y) - 3))
+    allowed = least * (1 + float(special.fdtri(1, len(y) - 3, 0.95)) / (len(y) - 3))
     at_next, sigma, kappa = (profile.interval(i, best, allowed) for i in range(3))
     # λ is the throughput of one server, so the same profile with one server as its reference.
     one = _Profile(m, y, 1.0)
@@ -150,49 +153,91 @@ class _Profile:
     """Sum of squares of ln X over (ln X at the reference, σ, κ)."""
 
     def __init__(self, m: Array, y: Array, reference: float) -> None:
-        self._m, self._y, self._reference = m, y, reference
+        servers, group, self._count = np.unique(m, return_inverse=True, return_counts=True)
+        self._mean = np.bincount(group, y) / self._count
+        self._within = float(((y - self._mean[group]) ** 2).sum())
+        self._trials = len(y)
+        # ln D = ln(1 + σ(m − 1) + κ·m(m − 1)) has the gradient (m − 1, m(m − 1)) / D.
+        self._terms = np.stack([servers - 1, servers * (servers - 1)])
+        self._at = np.array([reference - 1, reference * (reference - 1)])
+        self._linear = self._mean - np.log(servers / reference)
         self._low = np.array([-np.inf, 0.0, 0.0])
         self._high = np.array([np.inf, MOST_SIGMA, MOST_KAPPA])
 
-    def _residuals(self, parameters: Array) -> Array:
-        at, sigma, kappa = parameters
-        grown = _log_growth(self._m, sigma, kappa) - _log_growth(np.array([self._reference]), sigma, kappa)
-        residuals: Array = self._y - at - grown
-        return residuals
-
     def minimise(self, fixed: Mapping[int, float]) -> tuple[list[float], float]:
         """Return the best parameters with some of them `fixed` (index → value), and their sum of squares."""
-        from scipy import optimize
-
-        free = [i for i in range(3) if i not in fixed]
-
-        def complete(values: Array) -> Array:
-            parameters = np.zeros(3)
-            parameters[free] = values
-            for index, value in fixed.items():
-                parameters[index] = value
-            return parameters
-
-        def residuals(values: Array) -> Array:
-            return self._residuals(complete(values))
-
-        found: tuple[list[float], float] | None = None
         # Several starting points: with κ at 0 the surface is flat in σ, and a single one may stay there.
-        for sigma, kappa in ((0.02, 0.0005), (0.2, 0.01), (0.0, 0.0)):
-            at = float(np.mean(self._residuals(np.array([0.0, sigma, kappa]))))
-            begin = np.clip(np.array([at, sigma, kappa]), self._low + 1e-12, self._high - 1e-12)[free]
-            solved = optimize.least_squares(
-                residuals,
-                begin,
-                bounds=(self._low[free], self._high[free]),
-                x_scale=np.array([0.1, 0.05, 0.005])[free],
-                xtol=1e-12,
-                ftol=1e-12,
-            )
-            if found is None or 2 * solved.cost < found[1]:
-                found = [float(v) for v in complete(solved.x)], float(2 * solved.cost)
-        assert found is not None  # noqa: S101 - there is always a first start
-        return found
+        found = [self._from(np.array(start), fixed) for start in ((0.02, 0.0005), (0.2, 0.01), (0.0, 0.0))]
+        best, least = min(found, key=lambda each: each[1])
+        return best, self._within + least
+
+    def _from(self, shape: Array, fixed: Mapping[int, float]) -> tuple[list[float], float]:
+        """A local minimum over σ and κ from a start, and its squares; ln X at the reference follows from them.
+
+        Projected Newton steps: D. P. Bertsekas, "Projected Newton Methods for Optimization Problems with Simple
+        Constraints", SIAM Journal on Control and Optimization 20 (1982). Parameters on a bound that the gradient
+        points across are fixed for one step, and steps that do not reduce the squares are halved.
+        """
+        shape = np.array([fixed.get(i, value) for i, value in enumerate(shape, 1)])
+        at = fixed.get(0)
+        squares = self._squares(shape, at)
+        for _ in range(MOST_STEPS):
+            gradient, hessian, gauss = self._derivatives(shape, at)
+            free = [
+                i
+                for i in (0, 1)
+                if i + 1 not in fixed
+                and not (shape[i] <= 0 < gradient[i] or (shape[i] >= self._high[i + 1] and gradient[i] < 0))
+            ]
+            if not free:
+                break
+            rows = np.ix_(free, free)
+            step = _newton_step(gradient[free], hessian[rows], gauss[rows])
+            if -float(gradient[free] @ step) <= LEAST_GAIN * squares:
+                break
+            part, before = 1.0, squares
+            while part > LEAST_PART:
+                tried = shape.copy()
+                tried[free] = np.minimum(np.maximum(shape[free] + part * step, 0.0), self._high[1:][free])
+                squares = self._squares(tried, at)
+                if squares < before:
+                    break
+                part /= 2
+            if not squares < before:
+                squares = before
+                break
+            shape = tried
+        log_at = self._offset(shape) if at is None else at
+        return [log_at, float(shape[0]), float(shape[1])], squares
+
+    def _offset(self, shape: Array) -> float:
+        """The best ln X at the reference."""
+        return float((self._count * self._from_reference(shape)).sum()) / self._trials
+
+    def _from_reference(self, shape: Array) -> Array:
+        """Ln X at the reference by each topology's mean alone."""
+        logs: Array = self._linear + np.log1p(shape @ self._terms) - math.log1p(float(shape @ self._at))
+        return logs
+
+    def _squares(self, shape: Array, at: float | None) -> float:
+        """The weighted sum of squares of the means' residuals, with the best ln X at the reference if `at` is None."""
+        rest = self._from_reference(shape)
+        middle = float((self._count * rest).sum()) / self._trials if at is None else at
+        return float((self._count * (rest - middle) ** 2).sum())
+
+    def _derivatives(self, shape: Array, at: float | None) -> tuple[Array, Array, Array]:
+        """Gradient and Hessian of half the squares, and the part of the Hessian without second derivatives."""
+        slopes = self._terms / (1 + shape @ self._terms)
+        slope_at = self._at / (1 + shape @ self._at)
+        rest = self._from_reference(shape)
+        rest = rest - (float((self._count * rest).sum()) / self._trials if at is None else at)
+        weighted = self._count * rest
+        rising = slopes - slope_at[:, None]
+        if at is None:
+            rising = rising - ((self._count * rising).sum(axis=1) / self._trials)[:, None]
+        bent = -(weighted * slopes) @ slopes.T + weighted.sum() * np.outer(slope_at, slope_at)
+        gauss = (rising * self._count) @ rising.T
+        return rising @ weighted, gauss + bent, gauss
 
     def interval(self, index: int, best: Sequence[float], allowed: float) -> tuple[float, float]:
         """Ends of one parameter's profile interval, truncated at its bounds."""
@@ -222,6 +267,19 @@ class _Profile:
             inside, step = outside, step * 2
 
 
-def _log_growth(m: Array, sigma: float, kappa: float) -> Array:
-    """Ln of X(m) / λ."""
-    return np.asarray(np.log(m) - np.log1p(sigma * (m - 1) + kappa * m * (m - 1)), dtype=float)
+def _newton_step(gradient: Array, hessian: Array, gauss: Array) -> Array:
+    """The step to the minimum of the quadratic; by Gauss and Newton's matrix where the Hessian has none."""
+    for matrix in (hessian, gauss):
+        scale = matrix.diagonal()
+        if scale.min(initial=1.0) <= 0:
+            continue
+        if len(scale) < 2:
+            single: Array = -gradient / scale
+            return single
+        (a, b), (_, d) = matrix.tolist()
+        determinant = a * d - b * b
+        if determinant > LEAST_CURVATURE * a * d:
+            x, y = gradient.tolist()
+            return np.array([b * y - d * x, b * x - a * y]) / float(determinant)
+    careful: Array = -gradient / (np.abs(gauss.diagonal()) + TINY)
+    return careful

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.bootstrap import settle
+from harness.bootstrap import limit_threads, settle
 from harness.deploy.connections import ENGINE, FORWARDED, Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 
@@ -14,6 +14,14 @@ def test_nothing_is_set_elsewhere(tmp_path: Path) -> None:
     environment: dict[str, str] = {}
     settle(environment, "linux", tmp_path, tmp_path / "none")
     assert environment == {}
+
+
+def test_numpy_computes_in_one_thread_unless_the_user_sets_another_number() -> None:
+    environment: dict[str, str] = {}
+    limit_threads(environment)
+    mine = {"OPENBLAS_NUM_THREADS": "2"}
+    limit_threads(mine)
+    assert (environment, mine) == ({"OPENBLAS_NUM_THREADS": "1"}, {"OPENBLAS_NUM_THREADS": "2"})
 
 
 @pytest.mark.parametrize("socket", [".docker/run/docker.sock", ".colima/default/docker.sock"])

@@ -247,10 +247,13 @@ def simulated(name: str, studies: int, monkeypatch: pytest.MonkeyPatch) -> Tally
     return found
 
 
+@pytest.mark.parametrize("studies", [6, pytest.param(12, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", ["constant service, 3 %", "3 %, blocks differ by 6 %"])
-def test_intervals_hold_the_true_capacity_of_simulated_queues(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_intervals_hold_the_true_capacity_of_simulated_queues(
+    name: str, studies: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The short form of `python -m benchmarks.capacity`, with bounds as wide as few studies need."""
-    tally = simulated(name, 12, monkeypatch)
+    tally = simulated(name, studies, monkeypatch)
     assert tally.exact >= 0.7 * tally.capacities
     assert tally.covered >= 0.7 * tally.exact  # the three capacities of a study share its disturbances
     assert tally.covered_nominal >= 0.8 * tally.exact

@@ -1,7 +1,10 @@
 """Rule E19: a scalability law only with enough data, and with its uncertainty."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from scipy import optimize
 
 from harness.summarise.statistics import usl
 
@@ -37,6 +40,29 @@ def test_the_law_is_found_with_intervals_that_hold_the_truth() -> None:
     assert law.next.low < at_nine < law.next.high
     assert law.not_identifiable == ()
     assert law.peak_servers == pytest.approx(np.sqrt(0.94 / 0.004), rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "kappa", "noise"), [(0.05, 0.003, 0.03), (0.0, 0.0, 0.03), (0.0, 0.01, 0.1), (0.95, 0.0, 0.05)]
+)
+def test_no_other_parameters_have_smaller_squares(sigma: float, kappa: float, noise: float) -> None:
+    """Also where σ or κ is 0, against the solver of SciPy from the law's own parameters and from the truth."""
+    rates = trials(280, sigma, kappa, 6, noise, 5)
+    m = np.repeat(np.array(list(rates), dtype=float), 5)
+    y = np.log([rate for values in rates.values() for rate in values])
+
+    def residuals(p: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        found: np.ndarray[Any, Any] = y - p[0] - np.log(m) + np.log1p(p[1] * (m - 1) + p[2] * m * (m - 1))
+        return found
+
+    law = usl.fit(rates)
+    assert law is not None
+    own = np.array([np.log(law.rate.value), law.sigma.value, law.kappa.value])
+    low, high = np.array([-np.inf, 0, 0]), np.array([np.inf, 1, 1])
+    for start in (own, np.array([np.log(280), sigma, kappa])):
+        begin = np.clip(start, low + 1e-9, high - 1e-9)
+        other = optimize.least_squares(residuals, begin, bounds=(low, high), x_scale=[0.1, 0.05, 0.005])
+        assert (residuals(own) ** 2).sum() <= 2 * other.cost * (1 + 1e-9)
 
 
 def test_linear_growth_pins_both_parameters() -> None:

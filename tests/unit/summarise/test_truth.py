@@ -4,6 +4,7 @@ Seeds are fixed and bounds are wide, because there are few studies; the benchmar
 """
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -27,6 +28,12 @@ def named(name: str) -> Scenario:
     return next(scenario for scenario in SCENARIOS if scenario.name == name)
 
 
+@cache
+def first_of(name: str) -> Tally:
+    """Return the counts of the scenario's first study, which several tests read."""
+    return counted(named(name), 1, None)
+
+
 def covers(count: Tally, least: float = 0.8) -> bool:
     """Return whether all steps have a gain in all studies, with intervals that include the truth in a share `least`."""
     return all(
@@ -40,11 +47,12 @@ def under_one_load(name: str) -> Scenario:
     return replace(scenario, setup=scenario.setup.changed(users=scenario.setup.users[-1:]))
 
 
-def test_quiet_studies_find_the_true_gains_and_bottlenecks() -> None:
-    count = counted(under_one_load("quiet, 3 %"), 20, None)
+@pytest.mark.parametrize("studies", [8, pytest.param(20, marks=pytest.mark.long)])
+def test_quiet_studies_find_the_true_gains_and_bottlenecks(studies: int) -> None:
+    count = counted(under_one_load("quiet, 3 %"), studies, None)
     assert covers(count)
     count.add(counted(named("quiet, 3 %"), 2, None))
-    assert (count.trials, count.judged, count.users) == (360, 360, 20)
+    assert (count.trials, count.judged, count.users) == (15 * studies + 60, 15 * studies + 60, 20)
     assert not count.invalid
     assert not count.warnings
     assert not +count.false_bottlenecks  # `server` and `load` in all cells
@@ -78,8 +86,9 @@ def test_a_stall_near_the_window_is_not_attributed_to_the_generator() -> None:
     assert not +count.false_bottlenecks
 
 
-def test_a_varying_speed_is_named_and_gains_are_still_covered() -> None:
-    count = counted(named("speed ±25 % in phases of 20 to 40 s"), 8, None)
+@pytest.mark.parametrize("studies", [4, pytest.param(8, marks=pytest.mark.long)])
+def test_a_varying_speed_is_named_and_gains_are_still_covered(studies: int) -> None:
+    count = counted(named("speed ±25 % in phases of 20 to 40 s"), studies, None)
     assert covers(count, 0.7)
     assert count.findings["E22"] == count.studies
 
@@ -110,7 +119,7 @@ def test_a_collapsed_server_is_reported_with_the_larger_topology() -> None:
     "name", ["generator at 85 % for one second", "one line of worker_connections", "long think times"]
 )
 def test_harmless_events_make_no_trial_invalid(name: str) -> None:
-    count = counted(named(name), 1, None)
+    count = first_of(name)
     assert not count.invalid
     assert not {"balancer", "generator", "network"} & {*+count.false_bottlenecks}
 
@@ -124,7 +133,7 @@ def test_a_saturated_link_is_not_attributed_to_servers() -> None:
 def test_users_with_long_think_times_are_in_steady_state_from_the_beginning() -> None:
     begun = counted(named("long think times, users begin with a request"), 1, None)
     assert begun.of_truth / begun.users > 1.1  # each user has had only one think time in the window
-    count = counted(named("long think times"), 1, None)
+    count = first_of("long think times")
     assert count.of_truth / count.users == pytest.approx(1, abs=0.02)
 
 
