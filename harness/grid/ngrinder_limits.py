@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness.grid import ngrinder_script
+from harness.grid import ngrinder_script, templates
+from harness.grid.references import LOGGED, NGRINDER
 from harness.grid.schema import Grid
-from harness.grid.templates import Path_
+from harness.grid.templates import SECRET, Path_
 from harness.grid.traffic_checks import Sent, sent
 from harness.words import short
 
-NGRINDER = "ngrinder"
 _WITH_BODY = ("POST", "PUT", "PATCH")
 # Syntax of Python's regular expressions that Java reads differently, or not at all.
 _PYTHON_ONLY = re.compile(r"\(\?P[<=>]|\(\?\(|\(\?[imsx]*[aLu][aiLmsux]*[:)]")
@@ -33,7 +33,7 @@ def problems(grid: Grid) -> Iterator[tuple[Path_, str]]:
         words = "objectives.p95: nGrinder counts no requests by name. Allowed: one time, as in 200ms. Fix: use locust"
         yield ("objectives", "p95"), words
     for each in sent(grid):
-        for where, words in (*_request(each), *_patterns(each, grid)):
+        for where, words in (*_request(each), *_secrets(each), *_patterns(each, grid)):
             yield where, f"{'.'.join(map(str, where))}: {words}"
 
 
@@ -52,6 +52,15 @@ def _request(each: Sent) -> Iterator[tuple[Path_, str]]:
         if name.lower() == "cookie" and each.where != ("request",):
             words = "the script keeps each user's cookies itself. Fix: remove it, or use locust"
             yield (*at, "headers", name), words
+
+
+def _secrets(each: Sent) -> Iterator[tuple[Path_, str]]:
+    """Find secrets in URLs."""
+    in_url = ((*each.at, "path"), (*each.at, "params"))
+    for where, text in each.texts():
+        secret = next((name for name in templates.names(text) if name.startswith(SECRET)), "")
+        if secret and where[: len(each.at) + 1] in in_url:
+            yield where, f"${{{secret}}}: {LOGGED}"
 
 
 def _patterns(each: Sent, grid: Grid) -> Iterator[tuple[Path_, str]]:
