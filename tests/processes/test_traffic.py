@@ -228,21 +228,25 @@ def test_an_open_load_sends_the_same_arrivals_with_any_number_of_workers(server:
 
 
 @pytest.mark.parametrize(
-    "loop", [{}, {"users": 0, "rate_per_s": 30.0, "seed": "7/arrivals/1/30"}], ids=["closed", "open"]
+    "loop",
+    [{"think_time_s": 0.0}, {"users": 0, "rate_per_s": 30.0, "seed": "7/arrivals/1/30"}],
+    ids=["closed", "open"],
 )
 def test_once_repeats_no_row_and_then_fails_without_a_request(
     server: Recording, started: Generator, loop: dict[str, Any]
 ) -> None:
-    """The user thinks after a request that cannot be sent, too."""
+    """A user waits after a request that cannot be sent, also without a think time."""
     started.upload([{"n": n} for n in range(8)], {})
-    result = started.run(load(server, [request(path="/${row.n}")], data="d", pick="once", **loop))
+    spec = load(server, [request(path="/${row.n}")], data="d", pick="once", **loop)
+    result = started.run(spec)
     sent = [each.target for each in server.seen]
     assert set(sent) <= {f"/{n}" for n in range(8)}
     assert len(set(sent)) == len(sent) >= 3  # a worker without CPU leaves its half of the rows
-    failed = result["errors"]["no data"]
+    failed = result["errors"]["no rows"]
     assert sum(row["requests"] for row in result["samples"]) == len(sent) + failed + result["errors"].get("not sent", 0)
-    if not loop:
+    if spec["users"]:
         assert sum(row["thinks"] for row in result["samples"]) == len(sent) + failed
+        assert failed <= spec["users"] * (1 + spec["duration_s"]), "one a second and user"
     assert result["sent"], "what was chosen is equal, whether it could be sent or not"
 
 

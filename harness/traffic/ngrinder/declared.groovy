@@ -1,6 +1,7 @@
 
 // Requests of one user: the mix or the steps of the grid, as translation.py has prepared them.
 class Traffic {
+    static final double UNSENT_WAIT_S = 1 // as in roles/locust/files/image/pacing.py
     static final Map<String, byte[]> FILES = new java.util.concurrent.ConcurrentHashMap<>()
     static Map spec
     static String url
@@ -73,25 +74,27 @@ class Traffic {
             }
             Map request = requests[i]
             boolean last = true
+            Object made = null
             try {
-                Closure<?> send = ready(request, row)
-                load.exchange(send)
+                made = ready(request, row)
+                load.exchange(made instanceof Exception ? { throw (Exception) made } : { perform((Map) made) })
                 last = i == requests.size() - 1
             } finally { // a failure leaves this method, and nGrinder counts it
                 load.report()
                 double pause = request.pause_s > 0 ? (0.5 + Load.drawn(load.user + "/" + current + "/" + i)[0]) * request.pause_s : 0
-                load.pause((long) ((pause + (last ? (0.5 + draw[2]) * think : 0)) * 1000))
+                double wait = pause + (last ? (0.5 + draw[2]) * think : 0)
+                // Without a think time, a request that cannot be sent would fail thousands of times a second.
+                load.pause((long) (Math.max(wait, made instanceof Map ? 0 : UNSENT_WAIT_S) * 1000))
             }
         }
     }
 
-    // Sends the request; made before it is measured.
-    private Closure<?> ready(Map request, int row) {
+    // The request, or the failure if it cannot be made; made before it is measured.
+    private Object ready(Map request, int row) {
         try {
-            Map made = prepared(request, row, trial)
-            return { perform(made) }
-        } catch (NoData failure) {
-            return { throw failure }
+            return prepared(request, row, trial)
+        } catch (Exception failure) {
+            return failure
         }
     }
 
@@ -199,7 +202,11 @@ class Traffic {
         return Math.min(found >= 0 ? found + 1 : -found - 1, cumulative.length - 1)
     }
 
+    // Raises for a value, such as one of a response, that could end the header (RFC 9110, 5.5).
     private static org.apache.hc.core5.http.Header field(String name, String value) {
+        if (!(value ==~ /[\t\x20-\x7e\x80-\xff]*/)) {
+            throw new IllegalArgumentException("unsendable header " + name)
+        }
         return new org.apache.hc.core5.http.message.BasicHeader(name, value)
     }
 

@@ -55,3 +55,10 @@ def test_waits_after_a_failed_login_are_think_times_of_their_own() -> None:
     assert not set(drawn_) & set(drawn("7/users/1/400", 3, thinks=100))
     without = pacing.LoginWaits("7/users/1/400", 3, 0.0)
     assert 0.5 <= without.next_s() <= 1.5
+
+
+def test_a_user_waits_after_a_request_that_was_not_sent() -> None:
+    """Without a think time it would fail again at once, for the whole load."""
+    assert pacing.wait_s(0.0, was_sent=True) == 0.0
+    assert pacing.wait_s(0.0, was_sent=False) == pacing.UNSENT_WAIT_S > 0
+    assert pacing.wait_s(3.0, was_sent=False) == 3.0

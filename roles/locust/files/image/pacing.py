@@ -13,6 +13,16 @@ from collections.abc import Iterator
 
 from recorder import LONGEST, SHORTEST, residual_s
 
+UNSENT_WAIT_S = 1.0  # the shortest wait of a user after a request that was not sent
+
+
+def wait_s(drawn_s: float, *, was_sent: bool) -> float:
+    """The wait after a request: as drawn, and longer if nothing was sent.
+
+    Users without think times would otherwise fail thousands of times a second, and use the load generator's CPU.
+    """
+    return drawn_s if was_sent else max(drawn_s, UNSENT_WAIT_S)
+
 
 class Clock:
     """Seconds since a Unix time by the monotonic clock, which no adjustment of the time of day affects."""
