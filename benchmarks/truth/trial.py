@@ -54,7 +54,7 @@ def simulate(
 ) -> tuple[TrialData, float]:
     """Run and judge one trial; return it with the second at which its load ended."""
     cell, load = planned.cell, grid.load
-    recorder = parts.recorder(load.window_from_s, load.duration, load.timeout)
+    recorder = parts.recorder(grid.window_from_s, load.duration, load.timeout)
     servers = [Server(pace, setup.workers) for pace in conditions.servers]
     draw = random.Random(int(random_of.integers(2**63)))  # noqa: S311 - a reproducible load, no secret
     result = run(setup, cell.vusers, servers, _endless(works), draw, conditions.freezes, recorder)
@@ -62,7 +62,7 @@ def simulate(
     for second, cores in enumerate(busiest):
         recorder.process(second + 0.5, float(cores), 0.0)
     got = parts.load_result(recorder, result.over_at)
-    balancer, rows = _balancer(result, load.window_from_s, load.duration)
+    balancer, rows = _balancer(result, grid.window_from_s, load.duration)
     record = TrialRecord(
         id=planned.path,
         cell=cell.by_name,
@@ -132,7 +132,7 @@ def _context(
         ceiling=CEILING * 3 * setup.rate,
         machine_of=dict.fromkeys(_caps(setup, servers), MACHINE),
         network=network,
-        pacing=_slots(names, servers, load.window_from_s, load.duration) if setup.paced else {},
+        pacing=_slots(names, servers, grid.window_from_s, load.duration) if setup.paced else {},
     )
 
 

@@ -72,7 +72,7 @@ def server_failures(config: StudyConfig) -> list[str]:
     if not most:
         return []
     servers = "the last server is" if most == 1 else f"up to {most} of the last servers are"
-    at_s = config.grid.load.fail_at_s
+    at_s = config.grid.fail_at_s
     return [
         f"Cells with a server failure: {servers} killed at second {at_s:g} of each trial and started again after it"
     ]

@@ -9,6 +9,7 @@ class Traffic {
     static int users
     static boolean keepAlive
     static double think
+    static List<Double> waits // mean ones of a transaction: the pauses of its steps, and the think time
     static List<Map> rows = []
     static double[] weights // cumulative, of the requests of a mix
     static double[] ranks // cumulative, of rows by Zipf's law
@@ -27,6 +28,7 @@ class Traffic {
         url = settings.url
         keepAlive = settings.keep_alive
         think = settings.think_time_s
+        waits = (spec.kind == "steps" ? spec.requests.collect { it.pause_s as double } : []) + [think]
         if (settings.rows) {
             rows = (List<Map>) Load.plain(new groovy.json.JsonSlurper().parse(new File((String) settings.rows), "UTF-8"))
         }

@@ -43,6 +43,7 @@ class Load:
     ) -> None:
         self.spec = spec
         self.traffic = Traffic(spec, data or Dataset())
+        self.pauses_s = [each.pause_s for each in spec.traffic.requests] if spec.traffic.steps else []
         self.digests = SentDigests()
         self._clock = Clock(t0)
         self._numbers = numbers(worker, workers)
@@ -126,7 +127,7 @@ class StudyUser(FastHttpUser):
         now = load.now()
         load.recorder.user_started(now)
         self.started = True
-        residual_s = self.draws.residual_s(load.spec.think_time_s)
+        residual_s = self.draws.residual_s(load.spec.think_time_s, load.pauses_s)
         load.recorder.thinking(now, residual_s)
         if load.end.wait(residual_s):
             raise GreenletExit
@@ -168,11 +169,11 @@ class StudyUser(FastHttpUser):
     def _transaction(self, choice: Choice) -> None:
         """All steps in order; the first failed one ends the transaction.
 
-        All pauses are drawn beforehand, so that a failure changes no later draw.
+        All pauses are drawn beforehand, so that a failure changes no later draw. The think time follows the last pause.
         """
         load, steps = self.load, self.load.traffic.requests
-        waits = [self.draws.think_s(step.pause_s) for step in steps[:-1]]
-        waits.append(self.draws.think_s(load.spec.think_time_s))
+        waits = [self.draws.think_s(step.pause_s) for step in steps]
+        waits[-1] += self.draws.think_s(load.spec.think_time_s)
         lines = [line(step.name, choice.row, wait_s) for step, wait_s in zip(steps, waits, strict=True)]
         self.chain.transaction(b"".join(lines))
         self.session.begin_transaction()
