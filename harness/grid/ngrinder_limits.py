@@ -13,8 +13,8 @@ from harness.grid.traffic_checks import Sent, sent
 from harness.words import short
 
 _WITH_BODY = ("POST", "PUT", "PATCH")
-# Syntax of Python's regular expressions that Java reads differently, or not at all.
-_PYTHON_ONLY = re.compile(r"\(\?P[<=>]|\(\?\(|\(\?[imsx]*[aLu][aiLmsux]*[:)]")
+# Syntax of RE2 that Java reads differently, or not at all.
+_RE2_ONLY = re.compile(r"\(\?P<|\(\?[imsU-]*U[imsU-]*[:)]|\[:\^?[a-z]+:\]|\\C")
 
 
 def problems(grid: Grid) -> Iterator[tuple[Path_, str]]:
@@ -72,5 +72,5 @@ def _patterns(each: Sent, grid: Grid) -> Iterator[tuple[Path_, str]]:
         expected = {(*each.where, "expect", "body"): each.expect.body}
     expected |= {(*each.where, "extract", name, "regex"): way.regex for name, way in each.extract.items()}
     for where, pattern in expected.items():
-        if pattern is not None and (found := _PYTHON_ONLY.search(pattern)):
+        if pattern is not None and (found := _RE2_ONLY.search(pattern)):
             yield where, f"got {short(pattern)}: nGrinder's Java has no {short(found[0])}. Fix: use a plain group"

@@ -138,7 +138,7 @@ class Traffic {
     private void check(Map request, org.ngrinder.http.HTTPResponse response) {
         org.junit.Assert.assertTrue("status " + response.statusCode, response.statusCode in request.expect_status)
         String body = request.pattern || request.extract ? response.getBodyText(java.nio.charset.StandardCharsets.UTF_8) : ""
-        org.junit.Assert.assertTrue("body", request.pattern == null || request.pattern.matcher(body).find())
+        org.junit.Assert.assertTrue("body", request.pattern == null || request.pattern.matcher(new Bounded(body)).find())
         Map taken = [:]
         request.extract.each { pair ->
             Object value = value((Map) pair[1], response, body)
@@ -154,7 +154,7 @@ class Traffic {
             return response.getHeader((String) way.header)?.value
         }
         if (way.pattern) {
-            java.util.regex.Matcher found = way.pattern.matcher(body)
+            java.util.regex.Matcher found = way.pattern.matcher(new Bounded(body))
             return found.find() ? found.group(found.groupCount() > 0 ? 1 : 0) : null
         }
         Object found
@@ -299,5 +299,40 @@ class Traffic {
 class NoData extends RuntimeException {
     NoData(String name) {
         super("no data: " + name)
+    }
+}
+
+// A text for regular expressions. Java backtracks, and a match would never end: (a+)+$ for 40 letters.
+@groovy.transform.CompileStatic
+class Bounded implements CharSequence {
+    static final int MOST_READS = 20_000_000 // of characters, in all: a fraction of a second
+    private final String text
+    private int reads
+
+    Bounded(String text) {
+        this.text = text
+    }
+
+    @Override
+    char charAt(int index) {
+        if (++reads > MOST_READS) {
+            throw new IllegalStateException("the regular expression takes too long")
+        }
+        return text.charAt(index)
+    }
+
+    @Override
+    int length() {
+        return text.length()
+    }
+
+    @Override
+    CharSequence subSequence(int from, int to) {
+        return text.substring(from, to)
+    }
+
+    @Override
+    String toString() {
+        return text
     }
 }

@@ -199,3 +199,21 @@ def test_a_redirect_of_the_same_origin_is_followed(
     method: str, status: int, location: str, then: tuple[Any, ...] | None
 ) -> None:
     assert redirects.followed(SENT._replace(method=method), status, location) == then
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("expression", [r"(a+)+$", r"(a|a)*b", r"(.*a){20}$"])
+def test_no_regular_expression_takes_longer_than_the_text(expression: str) -> None:
+    """Python's own module would need years for the first two, and all users of a process would wait."""
+    body = b"a" * 100_000 + b"!"
+    assert traffic(expect_body=expression).requests[0].pattern.search(body) is None
+    taken: dict[str, Any] = {}
+    assert extraction.Extraction({"x": {"regex": expression}}).take(extraction.Received({}, body), taken) == "extract x"
+
+
+def test_an_expression_reads_utf_8_and_finds_its_group_in_a_body_of_any_bytes() -> None:
+    taken: dict[str, Any] = {}
+    body = b"\xff name=" + "m\u00fcller \ud55c!".encode()
+    assert not extraction.Extraction({"x": {"regex": "name=(.[^!]*.)"}}).take(extraction.Received({}, body), taken)
+    assert taken == {"x": "m\u00fcller \ud55c!"}
+    assert traffic(expect_body="m.ller").requests[0].pattern.search(body)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import bodies
+import patterns
 import templates
 from choices import EXHAUSTED, NONE, Choices, Rows
 from extraction import Extraction
@@ -83,7 +84,7 @@ class CompiledRequest:
         self.pause_s = spec.pause_s
         self.follow_redirects = spec.follow_redirects
         self.statuses = frozenset(spec.expect_status)
-        self.pattern = _pattern(spec.expect_body)
+        self.pattern = patterns.compiled(spec.expect_body) if spec.expect_body else None
         self.extraction = Extraction(spec.extract)
         path = templates.of_path(spec.path, spec.params, trial)
         self._url = Cached(path.scope, lambda context: load.url + path.text(context), cache)
@@ -136,13 +137,6 @@ class CompiledRequest:
             return f"{UNSENDABLE} {failure}"
         except Exception as failure:
             return f"{UNSENDABLE} {type(failure).__name__}"
-
-
-def _pattern(expression: str | None) -> re.Pattern[bytes] | None:
-    try:
-        return re.compile(expression.encode()) if expression else None
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"expect_body: not a regular expression (got {expression}): {error}") from None
 
 
 class Traffic:
