@@ -5,18 +5,12 @@ from __future__ import annotations
 import email
 import email.policy
 import json
-import ssl
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from scipy import special
 
 from tests.locust_environment import Generator, generator
@@ -528,33 +522,3 @@ def test_unknown_data_and_wrong_traffic_are_rejected(server: Recording, started:
     assert started.call("POST", "data", json={"digest": "x", "rows": "y", "files": {}}).status_code == 409
     assert not server.seen
     assert started.run(load(server, [request()], users=1, duration_s=1.0, ramp_up_s=0.0))["over"], "it still works"
-
-
-def certificate(folder: Path) -> ssl.SSLContext:
-    """Return the TLS settings of a server with a self-signed certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "balancer")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now)
-    signed = builder.not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    (folder / "certificate.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    return context
-
-
-def test_https_is_verified_or_not(tmp_path: Path) -> None:
-    with recording(certificate(tmp_path)) as server, generator(server.url) as started:
-        kept = started.run(load(server, [request(path="/a")], tls_verify=False, login=login()))
-        assert kept["errors"] == {}
-        assert len(server.of("t1")) == sum(row["requests"] for row in kept["samples"])
-        assert len(server.of("t1.login")) == 6
-        assert [each["error"] for each in started.send_each(load(server, [request()], tls_verify=False))] == [""]
-        server.seen.clear()
-        rejected = started.run(load(server, [request(path="/a")], duration_s=2.0))
-        assert rejected["errors"].keys() == {"client SSLCertVerificationError"}
-        assert not server.seen
