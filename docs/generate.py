@@ -267,10 +267,11 @@ Texts of a path, of headers, of bodies, and values of `params` and fields may ha
 | `${NAME}` | a value that `extract` reads from an earlier response |
 | `$${` | the text `${` |
 
-Values are percent-encoded in paths and `params`, encoded as a form in `form`, and plain in headers and texts. In
-place of a whole value, `{env: NAME}` is the environment variable `NAME`, and `{env: NAME, prefix: "Bearer "}` adds a text
-in front. In JSON the name must be in capitals. Regular expressions have the syntax of RE2. `request`
-may have templates as well, except those of rows and of values from responses."""
+Values are percent-encoded in paths and `params`, encoded as a form in `form`, and plain in headers and texts.
+`request` may have templates as well, except those of rows and of values from responses.
+
+In place of a whole value, `{env: NAME}` is the environment variable `NAME`, and `{env: NAME, prefix: "Bearer "}` adds a
+text in front. In JSON the name must be in capitals. Regular expressions have the syntax of RE2."""
 DATA = """The rows that templates use. All files together, including uploads of requests, may have 64 MB. Their sizes
 and digests are recorded, never their content. A changed file makes another study."""
 LOGIN = """The request of each user before its first one. It is repeated after a think time until it succeeds, and is

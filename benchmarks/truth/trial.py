@@ -13,7 +13,6 @@ import numpy as np
 from benchmarks.truth import parts
 from benchmarks.truth.loop import Setup, SimulatedLoad, run
 from benchmarks.truth.pace import Array, Pace, Server
-from harness.grid.load import Load
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
 from harness.plan.order import PlannedTrial
@@ -78,7 +77,7 @@ def simulate(
             servers={name: {"200": server.answered} for name, server in zip(_names(servers), servers, strict=True)},
         ),
         hosts={name: _unchanged(cap) for name, cap in _caps(setup, servers).items()},
-        context=_context(setup, cell.vusers, servers, _network(len(result.log), random_of), load),
+        context=_context(setup, cell.vusers, servers, _network(len(result.log), random_of), grid),
         control=planned.control,
     )
     data = TrialData(
@@ -119,7 +118,7 @@ def _balancer(result: SimulatedLoad, from_s: float, to_s: float) -> tuple[Balanc
 
 
 def _context(
-    setup: Setup, users: int, servers: Sequence[Server], network: dict[str, dict[str, int]], load: Load
+    setup: Setup, users: int, servers: Sequence[Server], network: dict[str, dict[str, int]], grid: Grid
 ) -> Context:
     names = _names(servers)
     return Context(
@@ -132,7 +131,7 @@ def _context(
         ceiling=CEILING * 3 * setup.rate,
         machine_of=dict.fromkeys(_caps(setup, servers), MACHINE),
         network=network,
-        pacing=_slots(names, servers, grid.window_from_s, load.duration) if setup.paced else {},
+        pacing=_slots(names, servers, grid.window_from_s, grid.load.duration) if setup.paced else {},
     )
 
 

@@ -13,7 +13,8 @@ class LoadGeneratorKind:
 
     `name` is its name in grids, and in study.json's environment, with its version. `roles` deploy it, `tags` apply a
     change of their variables, which begin with `prefix`, and `repair` restarts dead processes. `open_loads` is true if
-    it can generate an open load, `verifies_tls` if it can verify certificates, `counts_kinds` if it counts failures by kind.
+    it can generate an open load, `verifies_tls` if it can verify certificates, `counts_kinds` if it counts failures by
+    kind.
     """
 
     name: str

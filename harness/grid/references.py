@@ -1,7 +1,7 @@
 """References to secrets in a grid: `{env: TOKEN}` is the value of an environment variable.
 
-In the short form's headers, query and JSON body, in `vars` and in `traffic.env` a reference becomes its value. Elsewhere
-in a request it becomes the template `${secret.TOKEN}`, which the load generator fills.
+In the short form's headers, query and JSON body, in `vars` and in `traffic.env` a reference becomes its value.
+Elsewhere in a request it becomes the template `${secret.TOKEN}`, which the load generator fills.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UPPER = re.compile(r"[A-Z_][A-Z0-9_]*")  # in a body, where {"env": "prod"} is data
 PLACES = (("request", "headers"), ("request", "query"), ("request", "json"), ("vars",), ("traffic", "env"))
 NGRINDER = "ngrinder"
-LOGGED = "a secret in a URL, which nGrinder's agents write to their logs. Fix: send it in a header or a body, or use locust"
+LOGGED = (
+    "a secret in a URL, which nGrinder's agents write to their logs. Fix: send it in a header or a body, or use locust"
+)
 _NAMED = ("headers", "params", "form", "json")  # parts of a request whose keys are names, not keys of the grid
 
 

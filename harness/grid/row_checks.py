@@ -121,13 +121,13 @@ def _in_header(grid: Grid, text: str) -> str:
     columns = ", ".join(f"${{{name}}}" for name in used)
     more = f", as in {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
     return (
-        f"{dataset.place(wrong[0])}: the row's {columns} cannot be sent in a header{more}. Allowed: one line of Latin-1 characters "
-        "without blanks at its ends. Fix: change the row, or send it in params or a body"
+        f"{dataset.place(wrong[0])}: the row's {columns} cannot be sent in a header{more}. Allowed: one line of "
+        "Latin-1 characters without blanks at its ends. Fix: change the row, or send it in params or a body"
     )
 
 
 def _is_wrong(text: str, row: Mapping[str, Any]) -> bool:
-    values = {name: "x" for name in templates.names(text)}
+    values = dict.fromkeys(templates.names(text), "x")
     values |= {f"{ROW}{column}": _plain(value) for column, value in row.items()}
     return bool(http.wrong_value(templates.with_values(text, values)))
 

@@ -51,7 +51,7 @@ def load_bounds(config: StudyConfig) -> list[str]:
 
 
 def own_script(config: StudyConfig) -> list[str]:
-    """Report what is known of your script before it runs: times, and the think time with nGrinder; empty without one."""
+    """Report what is known of your script before it runs: times, and with nGrinder a bound; empty without one."""
     grid, load = config.grid, config.grid.load
     if grid.traffic is None or (grid.traffic.script is None and not grid.has_script):
         return []
@@ -60,7 +60,9 @@ def own_script(config: StudyConfig) -> list[str]:
     if grid.has_script:
         return [f"{times}. Its requests, waits and rate are known only when it runs, so plan cannot name idle servers"]
     most = max((cell.vusers for cell in grid.cells.known), default=0)
-    bound = f"; {most:,} users send at most {most / load.think_time:,.0f} requests per second" if load.think_time else ""
+    bound = (
+        f"; {most:,} users send at most {most / load.think_time:,.0f} requests per second" if load.think_time else ""
+    )
     return [f"{times}{bound}. Its requests are known only when it runs"]
 
 

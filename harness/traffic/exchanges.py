@@ -32,7 +32,7 @@ _UNUSABLE = {
         "its body ended before its announced length or its last chunk. Fix: look at the server's log"
     ),
     FailureCategory.TIMEOUT: "no response came within {timeout_s:g} s. Fix: raise load.timeout",
-    FailureCategory.NO_DATA: "a value, a column or a file for it does not exist. Fix: check the rows, and traffic.login",
+    FailureCategory.NO_DATA: "a value, column or file for it does not exist. Fix: check the rows and traffic.login",
     FailureCategory.UNSENDABLE: (
         "a value has a line break, a control character or a character beyond Latin-1, which a header cannot have. "
         "Fix: extract another part of the response"

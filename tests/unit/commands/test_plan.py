@@ -139,9 +139,17 @@ ONCE = "{{data: {{file: rows.csv, pick: once{per}}}, requests: [{{name: a, reque
         ("", "factors: {servers: [1], vusers: [1, 20]}\nload: {think_time: 1s, duration: 20s}", "at most 820 rows"),
         ("", "factors: {servers: [1], vusers: [30]}\nload: {think_time: 1s, duration: 20s}", "at most 1,230 rows"),
         ("", "factors: {servers: [1], vusers: [30]}\nload: {think_time: 0s, duration: 20s}", "any number of rows"),
-        (", per: user", "factors: {servers: [1], vusers: {from: 1, to: 900}}\nload: {think_time: 1s, duration: 20s}", "900 rows"),
+        (
+            ", per: user",
+            "factors: {servers: [1], vusers: {from: 1, to: 900}}\nload: {think_time: 1s, duration: 20s}",
+            "900 rows",
+        ),
         ("", "factors: {servers: [1], rate: [50/s]}\nload: {ramp_up: 2s, duration: 20s}", "at most 1,105 rows"),
-        ("", "factors: {servers: [1], rate: [50/s]}\nload: {ramp_up: 2s, duration: 20s, arrivals: constant}", "at most 951 rows"),
+        (
+            "",
+            "factors: {servers: [1], rate: [50/s]}\nload: {ramp_up: 2s, duration: 20s, arrivals: constant}",
+            "at most 951 rows",
+        ),
     ],
 )
 def test_a_plan_states_the_rows_that_once_needs(tmp_path: Path, per: str, head: str, expected: str) -> None:

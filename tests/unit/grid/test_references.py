@@ -89,7 +89,10 @@ TRAFFIC = {
                 "json": {"env": "PROD", "where": {"env": "prod"}, "key": {"env": "TOKEN"}},
             },
         },
-        {"name": "b", "request": {"method": "POST", "path": "/", "multipart": [{"name": "p", "value": {"env": "TOKEN"}}]}},
+        {
+            "name": "b",
+            "request": {"method": "POST", "path": "/", "multipart": [{"name": "p", "value": {"env": "TOKEN"}}]},
+        },
         {"name": "c", "request": {"method": "POST", "path": "/", "text": {"env": "TOKEN"}}},
     ],
 }
@@ -129,9 +132,17 @@ def test_a_reference_in_traffic_without_a_value_is_one_message_with_its_line(tmp
         ({"request": {"path": "/", "query": {"n": 1, "sig": {"env": "TOKEN"}}}}, "request.query.sig"),
         ({"request": {"path": "/${secret.TOKEN}"}}, "request.path"),
         ({"request": {"path": "/", "params": {"sig": {"env": "TOKEN"}}}}, "request.params.sig"),
-        ({"traffic": {"steps": [{"name": "a", "request": {"path": "/?a=${secret.TOKEN}"}}]}}, "traffic.steps.0.request.path"),
         (
-            {"traffic": {"login": {"request": {"path": "/", "params": {"k": "${secret.TOKEN}"}}}, "requests": [REQUEST]}},
+            {"traffic": {"steps": [{"name": "a", "request": {"path": "/?a=${secret.TOKEN}"}}]}},
+            "traffic.steps.0.request.path",
+        ),
+        (
+            {
+                "traffic": {
+                    "login": {"request": {"path": "/", "params": {"k": "${secret.TOKEN}"}}},
+                    "requests": [REQUEST],
+                }
+            },
             "traffic.login.request.params.k",
         ),
     ],

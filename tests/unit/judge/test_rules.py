@@ -412,6 +412,8 @@ def test_e8_rows_that_ran_out_are_the_reason_of_the_trial_and_no_collapse() -> N
     seen = observation(samples=rows, failures=parse_counts({"no rows": 2520}))
     found = [finding for finding in rules.judge(seen, LIMITS) if finding.severity == Severity.INVALID]
     assert Kind.COLLAPSE not in {finding.kind for finding in found}
-    assert Kind.COLLAPSE in {finding.kind for finding in rules.judge(observation(samples=rows), LIMITS)}, "with other failures"
+    assert Kind.COLLAPSE in {finding.kind for finding in rules.judge(observation(samples=rows), LIMITS)}, (
+        "with other failures"
+    )
     _, reason = rules.outcome_of(found, {})
     assert reason == "the rows of traffic.data ran out: 2520 requests were not sent, as pick: once uses no row twice"

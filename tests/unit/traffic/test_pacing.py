@@ -69,6 +69,8 @@ def test_users_of_steps_start_as_if_they_had_run_for_long() -> None:
     rests = [pacing.Draws("1", user).residual_s(3.0, [1.0, 0.0, 2.0]) for user in range(6000)]
     variance = (1.0 + 4.0 + 9.0) / 12
     assert sum(rests) / len(rests) == pytest.approx((36 + variance) / 12, rel=0.03)
-    assert sum(rest > 3.0 for rest in rests) / len(rests) == pytest.approx(0.5, abs=0.03), "shorter than any whole cycle"
+    assert sum(rest > 3.0 for rest in rests) / len(rests) == pytest.approx(0.5, abs=0.03), (
+        "shorter than any whole cycle"
+    )
     assert 0 <= min(rests) <= max(rests) < 9.0
     assert pacing.Draws("1", 1).residual_s(0.0, [0.0, 0.0]) == 0.0
