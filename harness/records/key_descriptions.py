@@ -242,7 +242,7 @@ TRIAL: dict[str, Key] = {
     "findings[].figure": Key("the figure", "the rule's own"),
     "findings[].threshold": Key("the threshold it was compared with", "the rule's own"),
     "findings[].kind": Key(
-        "topic where the rule has several: `uneven shares`, `slow server`, `collapse`, `no rows`, `lateness`; or empty"
+        "topic, of rules with several: `uneven shares`, `slow server`, `collapse`, `no rows`, `lateness`; else empty"
     ),
     "bottleneck.component": Key("`generator`, `load`, `balancer`, `network`, `server` or `unknown`"),
     "bottleneck.reason": Key("the reason, in words"),

@@ -305,7 +305,7 @@ class NoData extends RuntimeException {
 // A text for regular expressions. Java backtracks, and a match would never end: (a+)+$ for 40 letters.
 @groovy.transform.CompileStatic
 class Bounded implements CharSequence {
-    static final int MOST_READS = 20_000_000 // of characters, in all: a fraction of a second
+    static final int MOST_READS = 20_000_000 // of characters, in all: about a second
     private final String text
     private int reads
 
