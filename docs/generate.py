@@ -249,7 +249,8 @@ SEARCH = """A range in place of the levels of `vusers` or `rate`, as in `rate: {
 search over `rate` needs an objective for `p95` or `error_rate`. [Find a capacity](../how-to/find-capacity.md) explains
 both."""
 REQUEST = """The request that is sent, and the expected response. In place of a value, `{env: TOKEN}` reads an
-environment variable ([Secrets](../../SECURITY.md#secrets))."""
+environment variable ([Secrets](../../SECURITY.md#secrets)), with `prefix` a text in front. Regular expressions have the
+syntax of RE2."""
 TRAFFIC = """The requests of users, in place of `request`: exactly one of `requests`, `steps`, `locustfile` and
 `script`. Examples: [traffic](../how-to/own-traffic.md), [Locust script](../how-to/own-locustfile.md), [nGrinder
 script](../how-to/ngrinder.md#run-your-own-ngrinder-script).
@@ -266,8 +267,11 @@ Texts of a path, of headers, of bodies, and values of `params` and fields may ha
 | `${NAME}` | a value that `extract` reads from an earlier response |
 | `$${` | the text `${` |
 
-Values are percent-encoded in paths and `params`, encoded as a form in `form`, and plain in headers and texts. `request`
-may have templates as well, except those of rows and of values from responses."""
+Values are percent-encoded in paths and `params`, encoded as a form in `form`, and plain in headers and texts.
+`request` may have templates as well, except those of rows and of values from responses.
+
+In place of a whole value, `{env: NAME}` is the environment variable `NAME`, and `{env: NAME, prefix: "Bearer "}` adds a
+text in front. In JSON the name must be in capitals. Regular expressions have the syntax of RE2."""
 DATA = """The rows that templates use. All files together, including uploads of requests, may have 64 MB. Their sizes
 and digests are recorded, never their content. A changed file makes another study."""
 LOGIN = """The request of each user before its first one. It is repeated after a think time until it succeeds, and is

@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
-"""Recompute page 1 of a report from its data files, with pandas alone (pip install pandas pyarrow).
+"""Recompute page 1 of a report and its mixes of requests from the data files, with pandas (pip install pandas pyarrow).
 
     python docs/recompute.py results/<study>
 
 Reads results.parquet (every second of every trial), cells.csv and gains.csv, and imports nothing of this project.
 Recomputes the throughput of every cell and every gain from the seconds, compares them with both tables, and finds
-them in report.html. The exit code is 1 if one differs.
+them in report.html. For a mix of requests it also reads study.json and every trial.json: it recomputes requests.csv's
+counts and shares, and for each gain whether both sides did the same work (rule E25). The exit code is 1 if one differs.
 """
 
 import html
+import json
 import math
 import re
 import sys
+from collections import Counter
 from pathlib import Path
+from statistics import NormalDist
 
 import pandas as pd
 
@@ -79,6 +83,59 @@ def page(folder):
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", text)))
 
 
+def mixes(folder, seconds, factors):
+    """Levels of a cell → name → requests in the windows of its trials that count, from every trial.json."""
+    counted = seconds[seconds.usable & ~seconds.control & (seconds.repeat > 0)]
+    found = {}
+    for where, rows in counted.groupby("trial"):
+        requests = json.loads((folder / "trials" / where / "trial.json").read_text(encoding="utf-8"))["requests"]
+        key = tuple(str(rows.iloc[0][name]) for name in factors)
+        found.setdefault(key, Counter()).update({name: each["requests"] for name, each in requests.items()})
+    return found
+
+
+def mix_held(first, second, least):
+    """Whether no share differs by more than `least` and by more than chance: 99 %, Bonferroni over the names."""
+    names = sorted({*first, *second})
+    totals = first.total(), second.total()
+    if len(names) < 2 or not all(totals):
+        return True
+    z = NormalDist().inv_cdf(1 - 0.01 / 2 / len(names))
+    for name in names:
+        pooled = (first[name] + second[name]) / sum(totals)
+        chance = z * math.sqrt(pooled * (1 - pooled) * (1 / totals[0] + 1 / totals[1]))
+        if abs(first[name] / totals[0] - second[name] / totals[1]) > max(least, chance):
+            return False
+    return True
+
+
+def check_mixes(folder, seconds, factors, gains, compare):
+    """Compare requests.csv with every trial.json, and each gain with rule E25: without the same work there is none."""
+    found = mixes(folder, seconds, factors)
+    for _, row in pd.read_csv(folder / "requests.csv").iterrows():
+        if row["kind"] == "request":
+            mine = found.get(tuple(str(row[name]) for name in factors), Counter())
+            name = f"{row['request']} at {', '.join(f'{factor} {row[factor]}' for factor in factors)}"
+            compare(f"{name} requests", row["requests"], mine[row["request"]])
+            compare(f"{name} share", row["share"], mine[row["request"]] / mine.total() if mine else None)
+    grid = json.loads((folder / "study.json").read_text(encoding="utf-8"))["configuration"]["grid"]
+    least = str((grid.get("evidence") or {}).get("mix_held", 0.01))  # a share, as in 0.01 or 1%
+    least = float(least.rstrip("% ")) / (100 if "%" in least else 1)
+    for _, row in gains.iterrows():
+        if row.get("load") == "saturation":
+            continue
+        sides = (row.from_servers, row.to_servers)
+        of = [tuple(str(side if name == "servers" else row.get(name)) for name in factors) for side in sides]
+        if not all(each in found for each in of):
+            continue
+        held = mix_held(found[of[0]], found[of[1]], least)
+        what = f"{row.from_servers} → {row.to_servers} rule E25: {'the mix held' if held else 'the mix shifted'}"
+        if held:
+            print(f"ok    {what}")
+        else:
+            compare(f"{what}, gain", row.gain, None)
+
+
 def main():
     """Compare and print; returns the exit code."""
     folder = Path(sys.argv[1])
@@ -105,6 +162,8 @@ def main():
             compare(f"{name} {column}", row[column], found)
 
     gains = pd.read_csv(folder / "gains.csv")
+    if (folder / "requests.csv").exists():
+        check_mixes(folder, seconds, factors, gains, compare)
     confidence = 1 - 0.05 / max(1, gains.simultaneous_low.notna().sum())  # Bonferroni
     for _, row in gains.iterrows():
         if pd.isna(row.gain) or "vusers" not in row or row.get("load") == "saturation":

@@ -23,7 +23,7 @@ def _load(name: str) -> ModuleType:
 # In the order in which they import each other.
 NAMES = (
     *("tally", "digests", "recorder", "merging", "arrivals", "pacing", "gate", "load_spec"),
-    *("templates", "bodies", "choices", "extraction", "redirects", "compiled"),
+    *("patterns", "templates", "bodies", "choices", "extraction", "redirects", "compiled"),
 )
 tally, digests, recorder, merging, arrivals, pacing, gate, load_spec, *_more = map(_load, NAMES)
-templates, bodies, choices, extraction, redirects, compiled = _more
+patterns, templates, bodies, choices, extraction, redirects, compiled = _more

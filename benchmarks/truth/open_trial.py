@@ -57,10 +57,10 @@ def simulate_open(
     model = replace(model, timeout_s=load.timeout)
     seen = simulate(model, cell.servers, grid.scaled_per_s(cell.load), seed, load.duration)
     p95_s = grid.objectives.p95_s
-    recorder = parts.recorder(load.window_from_s, load.duration, load.timeout, open_load=True, p95_s=p95_s)
+    recorder = parts.recorder(grid.window_from_s, load.duration, load.timeout, open_load=True, p95_s=p95_s)
     over_at = _record(recorder, seen, load.timeout, load.duration)
     got = parts.load_result(recorder, over_at, open_load=True, counts_slow=p95_s is not None)
-    balancer, rows = _balancer(seen, load.timeout, load.window_from_s, load.duration)
+    balancer, rows = _balancer(seen, load.timeout, grid.window_from_s, load.duration)
     names = [f"server-{number + 1}" for number in range(cell.servers)]
     served = [
         Counter(_status(seen, at) for at in np.flatnonzero(seen.server == number)) for number in range(len(names))

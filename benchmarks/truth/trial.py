@@ -13,7 +13,6 @@ import numpy as np
 from benchmarks.truth import parts
 from benchmarks.truth.loop import Setup, SimulatedLoad, run
 from benchmarks.truth.pace import Array, Pace, Server
-from harness.grid.load import Load
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
 from harness.plan.order import PlannedTrial
@@ -54,7 +53,7 @@ def simulate(
 ) -> tuple[TrialData, float]:
     """Run and judge one trial; return it with the second at which its load ended."""
     cell, load = planned.cell, grid.load
-    recorder = parts.recorder(load.window_from_s, load.duration, load.timeout)
+    recorder = parts.recorder(grid.window_from_s, load.duration, load.timeout)
     servers = [Server(pace, setup.workers) for pace in conditions.servers]
     draw = random.Random(int(random_of.integers(2**63)))  # noqa: S311 - a reproducible load, no secret
     result = run(setup, cell.vusers, servers, _endless(works), draw, conditions.freezes, recorder)
@@ -62,7 +61,7 @@ def simulate(
     for second, cores in enumerate(busiest):
         recorder.process(second + 0.5, float(cores), 0.0)
     got = parts.load_result(recorder, result.over_at)
-    balancer, rows = _balancer(result, load.window_from_s, load.duration)
+    balancer, rows = _balancer(result, grid.window_from_s, load.duration)
     record = TrialRecord(
         id=planned.path,
         cell=cell.by_name,
@@ -78,7 +77,7 @@ def simulate(
             servers={name: {"200": server.answered} for name, server in zip(_names(servers), servers, strict=True)},
         ),
         hosts={name: _unchanged(cap) for name, cap in _caps(setup, servers).items()},
-        context=_context(setup, cell.vusers, servers, _network(len(result.log), random_of), load),
+        context=_context(setup, cell.vusers, servers, _network(len(result.log), random_of), grid),
         control=planned.control,
     )
     data = TrialData(
@@ -119,7 +118,7 @@ def _balancer(result: SimulatedLoad, from_s: float, to_s: float) -> tuple[Balanc
 
 
 def _context(
-    setup: Setup, users: int, servers: Sequence[Server], network: dict[str, dict[str, int]], load: Load
+    setup: Setup, users: int, servers: Sequence[Server], network: dict[str, dict[str, int]], grid: Grid
 ) -> Context:
     names = _names(servers)
     return Context(
@@ -132,7 +131,7 @@ def _context(
         ceiling=CEILING * 3 * setup.rate,
         machine_of=dict.fromkeys(_caps(setup, servers), MACHINE),
         network=network,
-        pacing=_slots(names, servers, load.window_from_s, load.duration) if setup.paced else {},
+        pacing=_slots(names, servers, grid.window_from_s, grid.load.duration) if setup.paced else {},
     )
 
 

@@ -30,13 +30,19 @@ class Source:
 class Dataset:
     """Rows, and files by their keys, which are paths relative to the grid file.
 
+    `places` has `file:line` of each row, or the file of a folder.
     `sources` has every file that was read: those of `files`, and the file with the rows.
     """
 
     rows: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    places: tuple[str, ...] = field(default=(), repr=False)
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     sources: Mapping[str, Source] = field(default_factory=dict)
     script: ScriptFiles | None = None  # your Locust script; part of an image, never uploaded
+
+    def place(self, number: int) -> str:
+        """Where the row with this index is; its number without `places`."""
+        return self.places[number] if self.places else f"row {number + 1}"
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

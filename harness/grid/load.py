@@ -22,6 +22,7 @@ MOST_SERVERS = 1000
 LONGEST_TRIAL_S = 3600.0
 # Above rate × timeout in overload, for example 500/s × 10 s, and below the 28,000 ports of one address.
 IN_FLIGHT = 10_000
+LEAST_WINDOW_S = 5.0
 LEAST_RAMP_UP_S = 2.0  # the window begins at its end, when queues have filled
 
 Arrivals = Literal["poisson", "constant"]
@@ -60,12 +61,8 @@ class Load(GridPart):
             raise ValueError(f"duration: got {self.duration:g}s. Allowed: at most {LONGEST_TRIAL_S:g}s")
         if not 0 < self.timeout <= 120:
             raise ValueError(f"timeout: got {self.timeout:g}s. Allowed: from 1ms to 120s")
-        if self.duration - self.window_from_s < 5:
-            thinks = f" and one think_time {self.think:g}s" if self.think is not None else ""
-            raise ValueError(
-                f"duration {self.duration:g}s leaves less than 5s of steady window after ramp_up "
-                f"{self.ramp_up:g}s{thinks}. Fix: make it longer"
-            )
+        if words := self.too_short(self.think_time):
+            raise ValueError(words)
         if not 0.1 <= self.fail_at <= 0.9:
             raise ValueError(f"fail_at: got {self.fail_at:.0%}. Allowed: from 10% to 90% of the steady window")
         return self
@@ -75,15 +72,17 @@ class Load(GridPart):
         """Mean think time of the users; 0 for an open load."""
         return self.think or 0.0
 
-    @property
-    def window_from_s(self) -> float:
-        """Start of the steady window: ramp-up and one think time (rule E10)."""
-        return self.ramp_up + self.think_time
-
-    @property
-    def fail_at_s(self) -> float:
-        """Second of the load at which servers are killed, in cells with a server failure (rule E24)."""
-        return self.window_from_s + self.fail_at * (self.duration - self.window_from_s)
+    def too_short(self, cycle_think_s: float) -> str:
+        """Return why the steady window is too short; `cycle_think_s` is the mean think time of a transaction."""
+        if self.duration - self.ramp_up - cycle_think_s >= LEAST_WINDOW_S:
+            return ""
+        is_cycle = cycle_think_s > self.think_time
+        thinks = f" and one think_time {self.think:g}s" if self.think is not None else ""
+        thinks = f" and {cycle_think_s:g}s of think_time and pauses of the steps" if is_cycle else thinks
+        return (
+            f"duration {self.duration:g}s leaves less than {LEAST_WINDOW_S:g}s of steady window after ramp_up "
+            f"{self.ramp_up:g}s{thinks}. Fix: make it longer"
+        )
 
     @property
     def process(self) -> Arrivals:

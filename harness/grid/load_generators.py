@@ -13,7 +13,8 @@ class LoadGeneratorKind:
 
     `name` is its name in grids, and in study.json's environment, with its version. `roles` deploy it, `tags` apply a
     change of their variables, which begin with `prefix`, and `repair` restarts dead processes. `open_loads` is true if
-    it can generate an open load, `verifies_tls` if it can verify certificates.
+    it can generate an open load, `verifies_tls` if it can verify certificates, `counts_kinds` if it counts failures by
+    kind.
     """
 
     name: str
@@ -25,6 +26,7 @@ class LoadGeneratorKind:
     repair: tuple[str, ...]
     open_loads: bool = False
     verifies_tls: bool = False
+    counts_kinds: bool = False
     lead_s: float = 0.0  # from the start of a load to its second 0
     variables: tuple[str, ...] = ()  # required variables of its roles without a default
 
@@ -40,6 +42,7 @@ LOAD_GENERATORS = (
         repair=("locust",),
         open_loads=True,
         verifies_tls=True,
+        counts_kinds=True,
     ),
     LoadGeneratorKind(
         name="ngrinder",

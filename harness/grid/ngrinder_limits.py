@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness.grid import ngrinder_script
+from harness.grid import ngrinder_script, templates
+from harness.grid.references import LOGGED, NGRINDER
 from harness.grid.schema import Grid
-from harness.grid.templates import Path_
+from harness.grid.templates import SECRET, Path_
 from harness.grid.traffic_checks import Sent, sent
 from harness.words import short
 
-NGRINDER = "ngrinder"
 _WITH_BODY = ("POST", "PUT", "PATCH")
-# Syntax of Python's regular expressions that Java reads differently, or not at all.
-_PYTHON_ONLY = re.compile(r"\(\?P[<=>]|\(\?\(|\(\?[imsx]*[aLu][aiLmsux]*[:)]")
+# Syntax of RE2 that Java reads differently, or not at all.
+_RE2_ONLY = re.compile(r"\(\?P<|\(\?[imsU-]*U[imsU-]*[:)]|\[:\^?[a-z]+:\]|\\C")
 
 
 def problems(grid: Grid) -> Iterator[tuple[Path_, str]]:
@@ -33,7 +33,7 @@ def problems(grid: Grid) -> Iterator[tuple[Path_, str]]:
         words = "objectives.p95: nGrinder counts no requests by name. Allowed: one time, as in 200ms. Fix: use locust"
         yield ("objectives", "p95"), words
     for each in sent(grid):
-        for where, words in (*_request(each), *_patterns(each, grid)):
+        for where, words in (*_request(each), *_secrets(each), *_patterns(each, grid)):
             yield where, f"{'.'.join(map(str, where))}: {words}"
 
 
@@ -54,6 +54,15 @@ def _request(each: Sent) -> Iterator[tuple[Path_, str]]:
             yield (*at, "headers", name), words
 
 
+def _secrets(each: Sent) -> Iterator[tuple[Path_, str]]:
+    """Find secrets in URLs."""
+    in_url = ((*each.at, "path"), (*each.at, "params"))
+    for where, text in each.texts():
+        secret = next((name for name in templates.names(text) if name.startswith(SECRET)), "")
+        if secret and where[: len(each.at) + 1] in in_url:
+            yield where, f"${{{secret}}}: {LOGGED}"
+
+
 def _patterns(each: Sent, grid: Grid) -> Iterator[tuple[Path_, str]]:
     """Find regular expressions that Java would read differently."""
     expected: dict[Path_, str | None]
@@ -63,5 +72,5 @@ def _patterns(each: Sent, grid: Grid) -> Iterator[tuple[Path_, str]]:
         expected = {(*each.where, "expect", "body"): each.expect.body}
     expected |= {(*each.where, "extract", name, "regex"): way.regex for name, way in each.extract.items()}
     for where, pattern in expected.items():
-        if pattern is not None and (found := _PYTHON_ONLY.search(pattern)):
+        if pattern is not None and (found := _RE2_ONLY.search(pattern)):
             yield where, f"got {short(pattern)}: nGrinder's Java has no {short(found[0])}. Fix: use a plain group"

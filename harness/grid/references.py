@@ -1,4 +1,8 @@
-"""References to secrets in a grid: `{env: TOKEN}` is the value of an environment variable."""
+"""References to secrets in a grid: `{env: TOKEN}` is the value of an environment variable.
+
+In the short form's headers, query and JSON body, in `vars` and in `traffic.env` a reference becomes its value.
+Elsewhere in a request it becomes the template `${secret.TOKEN}`, which the load generator fills.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,17 @@ from typing import Any
 from urllib.parse import quote
 
 from harness import secrecy
+from harness.grid import templates
 
 Path_ = tuple[str | int, ...]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UPPER = re.compile(r"[A-Z_][A-Z0-9_]*")  # in a body, where {"env": "prod"} is data
 PLACES = (("request", "headers"), ("request", "query"), ("request", "json"), ("vars",), ("traffic", "env"))
+NGRINDER = "ngrinder"
+LOGGED = (
+    "a secret in a URL, which nGrinder's agents write to their logs. Fix: send it in a header or a body, or use locust"
+)
+_NAMED = ("headers", "params", "form", "json")  # parts of a request whose keys are names, not keys of the grid
 
 
 @dataclass
@@ -31,6 +41,8 @@ def fill(data: Any, environment: Mapping[str, str]) -> Filled:
     filled.data = _walk(data, (), filled, environment)
     request = filled.data.get("request") if isinstance(filled.data, dict) else None
     if isinstance(request, dict) and "query" in request:
+        if filled.data.get("load_generator") == NGRINDER:
+            filled.problems += [(where, f"{_named(where)}: {LOGGED}") for where in _in_query(data["request"]["query"])]
         filled.data = {**filled.data, "request": _with_query(request, filled)}
     secrecy.remember({*filled.secrets, *(quote(value, safe="") for value in filled.secrets)})
     return filled
@@ -40,6 +52,8 @@ def _walk(value: Any, where: Path_, filled: Filled, environment: Mapping[str, st
     if isinstance(value, dict):
         if _is_reference(value, where):
             return _value(value, where, filled, environment)
+        if _is_template(value, where):
+            return _template(value, where, filled, environment)
         return {key: _walk(inner, (*where, key), filled, environment) for key, inner in value.items()}
     if isinstance(value, list):
         return [_walk(inner, (*where, place), filled, environment) for place, inner in enumerate(value)]
@@ -49,13 +63,49 @@ def _walk(value: Any, where: Path_, filled: Filled, environment: Mapping[str, st
     return value
 
 
+def _in_query(query: Any) -> list[Path_]:
+    """The places of the references in a query."""
+    names = query if isinstance(query, dict) else {}
+    return [("request", "query", name) for name, value in names.items() if isinstance(value, dict) and _has_form(value)]
+
+
+def _has_form(value: dict[Any, Any]) -> bool:
+    return value.keys() <= {"env", "prefix"} and isinstance(value.get("env"), str)
+
+
 def _is_reference(value: dict[Any, Any], where: Path_) -> bool:
-    if not value.keys() <= {"env", "prefix"} or not isinstance(value.get("env"), str):
+    if not _has_form(value):
         return False
     place = next((place for place in PLACES if where[: len(place)] == place and len(where) > len(place) - 1), None)
     if place is None or (where == place and place[-1] != "json"):
         return False
     return place[-1] in ("headers", "query", "env") or bool(_UPPER.fullmatch(value["env"]))
+
+
+def _is_template(value: dict[Any, Any], where: Path_) -> bool:
+    """Whether a mapping is a reference in a request, outside of the places of values."""
+    inside = _inside_request(where)
+    if not inside or not _has_form(value):
+        return False
+    if inside[0] == "json":
+        return bool(_UPPER.fullmatch(value["env"]))
+    return len(inside) > 1 or inside[0] not in _NAMED
+
+
+def _inside_request(where: Path_) -> Path_:
+    """The path inside a request, as in ("headers", "authorization"); empty for one outside of requests."""
+    if where[:1] == ("request",):
+        return where[1:]
+    if where[:3] == ("traffic", "login", "request"):
+        return where[3:]
+    is_listed = where[:1] == ("traffic",) and where[1:2] in (("requests",), ("steps",)) and where[3:4] == ("request",)
+    return where[4:] if is_listed else ()
+
+
+def _template(reference: dict[str, Any], where: Path_, filled: Filled, environment: Mapping[str, str]) -> str:
+    _value(reference, where, filled, environment)
+    name = reference["env"] if _NAME.fullmatch(reference["env"]) else "NAME"  # reported
+    return f"{templates.escaped(str(reference.get('prefix', '')))}${{{templates.SECRET}{name}}}"
 
 
 def _value(reference: dict[str, Any], where: Path_, filled: Filled, environment: Mapping[str, str]) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from harness.grid import patterns
 from harness.grid.bodies import FormPart, Upload, Values, at_least_one, pairs, unset, upload
 from harness.grid.types import GridPart, Switch
 from harness.words import short
@@ -107,10 +107,7 @@ def check_statuses(value: Statuses) -> Statuses:
 
 def check_pattern(value: str | None) -> str | None:
     """Return a regular expression; raises ValueError for an invalid one."""
-    try:
-        re.compile(value or "")
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"got {short(value)}: not a regular expression: {error}") from None
+    patterns.compiled(value or "")
     return value
 
 

@@ -8,13 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import (
     BeforeValidator,
-    Discriminator,
     Field,
     PlainSerializer,
     PrivateAttr,
     SerializationInfo,
     SerializerFunctionWrapHandler,
-    Tag,
     field_validator,
     model_serializer,
     model_validator,
@@ -26,6 +24,7 @@ from harness.grid.bodies import unset
 from harness.grid.cells import FixedCells, SearchedCells
 from harness.grid.counter import RequestsMetric
 from harness.grid.dataset import Dataset
+from harness.grid.factors import Factors, LevelsOrSearch, SomeLevels
 from harness.grid.load import LOAD_FACTORS, RATE, VUSERS, Load
 from harness.grid.objectives import Objectives
 from harness.grid.request import Expect, Request
@@ -45,39 +44,6 @@ from harness.grid.types import (
 from harness.words import short
 
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
-# Levels of `rate` are numbers here, and have a unit in files.
-SomeLevels = Annotated[
-    dict[str, Level],
-    BeforeValidator(lambda factors: load.with_rates(load.read, factors)),
-    PlainSerializer(lambda factors: load.with_rates(load.written, factors), when_used="json"),
-]
-# harness/grid/validation.py leaves the tags out of paths.
-LevelsOrSearch = Annotated[
-    Annotated[tuple[Level, ...], Tag("levels")] | Annotated[Search, Tag("search")],
-    Discriminator(lambda levels: "search" if isinstance(levels, dict | Search) else "levels"),
-]
-
-
-def _read_factors(factors: object) -> object:
-    """Levels of `rate` as numbers, and a search with its factor."""
-    is_searched = isinstance(factors, dict) and isinstance(factors.get(RATE), dict | Search)
-    read = factors if is_searched else load.with_rates(load.read, factors)
-    if not isinstance(read, dict):
-        return read
-    return {name: {**each, "factor": name} if isinstance(each, dict) else each for name, each in read.items()}
-
-
-def _stored_factors(factors: Mapping[str, tuple[Level, ...] | Search]) -> object:
-    """Factors as they are stored. The level of a searched load is its smallest one, and the search has its own key."""
-    stored = {name: [each.least] if isinstance(each, Search) else each for name, each in factors.items()}
-    return load.with_rates(load.written, stored)
-
-
-Factors = Annotated[
-    dict[str, LevelsOrSearch],
-    BeforeValidator(_read_factors),
-    PlainSerializer(_stored_factors, when_used="json"),
-]
 MOST_CELLS = 10_000
 
 
@@ -192,6 +158,12 @@ class Grid(GridPart, Caching):
         return self
 
     @model_validator(mode="after")
+    def _leaves_a_window(self) -> Grid:
+        if self.has_steps and (words := self.load.too_short(self.cycle_think_s)):
+            raise several([(("load",), words)])
+        return self
+
+    @model_validator(mode="after")
     def _goes_with_the_load(self) -> Grid:
         is_searched = isinstance(self.cells, SearchedCells)
         found = load.mismatches(
@@ -271,14 +243,24 @@ class Grid(GridPart, Caching):
         return self.traffic is not None and self.traffic.locustfile is not None
 
     @property
-    def think_per_request_s(self) -> float:
-        """Mean think time after a request; of steps with their pauses, so that N = X (R + Z) holds for requests.
+    def cycle_think_s(self) -> float:
+        """Mean think time of a transaction: of steps with all pauses. 0 for a script, whose waits are only measured."""
+        return self.load.think_time + sum(each.pause_s for each in self.requests)
 
-        0 for a script, whose waits are only measured.
-        """
-        if not self.has_steps:
-            return self.load.think_time
-        return (self.load.think_time + sum(each.pause_s for each in self.requests)) / len(self.requests)
+    @property
+    def think_per_request_s(self) -> float:
+        """Mean think time after a request, so that N = X (R + Z) holds for requests; 0 for a script."""
+        return self.cycle_think_s / (len(self.requests) if self.has_steps else 1)
+
+    @property
+    def window_from_s(self) -> float:
+        """Start of the steady window: ramp-up and the think time of one transaction (rule E10)."""
+        return self.load.ramp_up + self.cycle_think_s
+
+    @property
+    def fail_at_s(self) -> float:
+        """Second of the load at which servers are killed, in cells with a server failure (rule E24)."""
+        return self.window_from_s + self.load.fail_at * (self.load.duration - self.window_from_s)
 
     @property
     def expected_statuses(self) -> tuple[int, ...]:

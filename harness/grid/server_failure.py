@@ -30,7 +30,7 @@ def problems(grid: Grid) -> Iterator[tuple[tuple[str, ...], str]]:
             "factors: fail_servers is not supported with a search. Fix: give the users, as in vusers: [1000]",
         )
     load = grid.load
-    before_s, after_s = load.fail_at_s - load.window_from_s, load.duration - load.fail_at_s
+    before_s, after_s = grid.fail_at_s - grid.window_from_s, load.duration - grid.fail_at_s
     if before_s < LEAST_BEFORE_S or after_s < LEAST_AFTER_S:
         spans = f"{before_s:g}s of the steady window before the failure and {after_s:g}s after it"
         allowed = f"Allowed: at least {LEAST_BEFORE_S:g}s and {LEAST_AFTER_S:g}s. Fix: make duration longer"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
-from harness.grid import templates
+from harness.grid import patterns, templates
 from harness.grid.bodies import at_least_one, unset
 from harness.grid.ngrinder_script import NgrinderScript
 from harness.grid.own_script import LocustScript
@@ -73,7 +73,7 @@ class Extraction(GridPart):
     @field_validator("regex")
     @classmethod
     def _has_a_group(cls, value: str | None) -> str | None:
-        if check_pattern(value) is not None and not re.compile(str(value)).groups:
+        if check_pattern(value) is not None and not patterns.compiled(str(value)).groups:
             raise ValueError(f"got {short(value)}. Allowed: a regular expression with a group, as in id=(\\d+)")
         return value
 

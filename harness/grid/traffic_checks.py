@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.grid import http, json_paths, templates
-from harness.grid.amount import Search
-from harness.grid.load import VUSERS
 from harness.grid.request import Expect, HttpRequest
 from harness.grid.schema import Grid
 from harness.grid.templates import BUILT_IN, ROW, SECRET, Path_
@@ -142,7 +140,6 @@ class TrafficChecker:
 
     def _load(self) -> Iterator[Problem]:
         grid = self.grid
-        yield from self._rows_for_all_users()
         if grid.has_steps and grid.is_open:
             yield (
                 ("traffic", "steps"),
@@ -157,17 +154,6 @@ class TrafficChecker:
             if each.name == LOGIN:
                 where: Path_ = ("traffic", "steps" if grid.has_steps else "requests", place, "name")
                 yield where, f"{_named(where)}: 'login' is the name of traffic.login. Fix: use another name"
-
-    def _rows_for_all_users(self) -> Iterator[Problem]:
-        """With `once`, a user without a row never sends anything."""
-        data, rows = self.grid.traffic.data if self.grid.traffic else None, self.grid.dataset
-        levels = self.grid.factors.get(VUSERS, ())
-        if data is None or data.kind != "once" or rows is None or not rows.rows or isinstance(levels, Search):
-            return
-        users = max((level for level in levels if isinstance(level, int)), default=0)
-        if users > (count := len(rows.rows)):
-            words = f"once: got {count:,} rows for {users:,} users. Fix: use more rows, or cycle"
-            yield ("traffic", "data", "pick"), f"traffic.data.pick: {words}"
 
     def _request(self, each: Sent) -> Iterator[Problem]:
         request, at = each.request, each.at

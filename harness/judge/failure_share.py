@@ -33,6 +33,9 @@ PREDICATES = {
     FailureCategory.ENCODING: "had a response that could not be decoded",
     FailureCategory.BODY: "had a wrong body",
     FailureCategory.NOT_SENT: "were not sent",
+    FailureCategory.NO_DATA: "lacked a value and were not sent",
+    FailureCategory.NO_ROWS: "had no row left and were not sent",
+    FailureCategory.UNSENDABLE: "had a value that cannot be sent",
     FailureCategory.FAILED: "failed",
 }
 

@@ -134,7 +134,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         users=context.users,
         # That of a script is measured only.
         think_time_s=(stats.mean_think_s(data.samples) or 0.0) if grid.has_script else grid.think_per_request_s,
-        window_from_s=grid.load.window_from_s,
+        window_from_s=grid.window_from_s,
         window_to_s=window_end_s(grid.load.duration, len(data.samples), context.stopped_s),
         samples=data.samples,
         hosts=data.hosts,

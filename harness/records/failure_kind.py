@@ -21,6 +21,9 @@ class FailureCategory(StrEnum):
     CLIENT = "client"  # `FailureKind.detail`: the exception of the load generator's HTTP client
     ABORTED = "aborted"  # in flight at the end of the load
     NOT_SENT = "not sent"
+    NO_DATA = "no data"  # it was not sent, as a value for it does not exist
+    NO_ROWS = "no rows"  # it was not sent, as `pick: once` has used all rows
+    UNSENDABLE = "unsendable"  # it was not sent; `FailureKind.detail`: the header, or the exception
     FAILED = "failed"  # the load generator does not count kinds of failure
     OTHER = "other"  # `FailureKind.detail`: the recorded text
 
@@ -29,6 +32,7 @@ _PLAIN = frozenset(FailureCategory) - {
     FailureCategory.STATUS,
     FailureCategory.COUNTED,
     FailureCategory.CLIENT,
+    FailureCategory.UNSENDABLE,
     FailureCategory.OTHER,
 }
 
@@ -60,8 +64,8 @@ def parse(text: str) -> FailureKind:
         return FailureKind(FailureCategory(text))
     if first == FailureCategory.STATUS and rest.isdecimal():
         return with_status(int(rest))
-    if first == FailureCategory.CLIENT:
-        return FailureKind(FailureCategory.CLIENT, detail=rest)
+    if first in (FailureCategory.CLIENT, FailureCategory.UNSENDABLE):
+        return FailureKind(FailureCategory(first), detail=rest)
     return FailureKind(FailureCategory.OTHER, detail=text)
 
 

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     OTHER = ""
     UNEVEN_SHARES = "uneven shares"  # E12: the servers' shares of the requests differ
     COLLAPSE = "collapse"  # E8: the load was stopped because of failed requests, and no server died
+    NO_ROWS = "no rows"  # E8: the rows of `pick: once` ran out
     SLOW_SERVER = "slow server"  # E12: a request costs one server more CPU than another
     TREND = "trend"  # E20: throughput depends on the position in a block
     OUTLIER = "outlier"  # E20: a block differs from the others

@@ -83,7 +83,9 @@ TRIAL: dict[str, Key] = {
         raw=True,
     ),
     "counters.generator.errors.<kind>": Key(
-        "failures by kind: `timeout`, `refused`, `aborted`, `not sent`, `status 500` and so on", "requests", raw=True
+        "failures by kind: `timeout`, `refused`, `aborted`, `not sent`, `no rows`, `status 500` and so on",
+        "requests",
+        raw=True,
     ),
     "counters.generator.delays.<µs>": Key(
         "with `rate`: requests due in the window by their send delay, to 3 %; empty with users", "requests", raw=True
@@ -240,7 +242,7 @@ TRIAL: dict[str, Key] = {
     "findings[].figure": Key("the figure", "the rule's own"),
     "findings[].threshold": Key("the threshold it was compared with", "the rule's own"),
     "findings[].kind": Key(
-        "topic where the rule has several: `uneven shares`, `slow server`, `collapse`, `lateness`; else empty"
+        "topic, of rules with several: `uneven shares`, `slow server`, `collapse`, `no rows`, `lateness`; else empty"
     ),
     "bottleneck.component": Key("`generator`, `load`, `balancer`, `network`, `server` or `unknown`"),
     "bottleneck.reason": Key("the reason, in words"),

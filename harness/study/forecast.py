@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.grid import row_checks
 from harness.grid.cells import SearchedCells
 from harness.judge import prediction
 from harness.plan import predicted_idle
@@ -18,6 +19,8 @@ def sentences(config: StudyConfig) -> list[str]:
     return [
         *foreign_masks(config),
         *load_bounds(config),
+        *own_script(config),
+        *row_checks.sentences(config.grid),
         *time_scaling(config),
         *server_failures(config),
         *idle,
@@ -47,6 +50,22 @@ def load_bounds(config: StudyConfig) -> list[str]:
     )
 
 
+def own_script(config: StudyConfig) -> list[str]:
+    """Report what is known of your script before it runs: times, and with nGrinder a bound; empty without one."""
+    grid, load = config.grid, config.grid.load
+    if grid.traffic is None or (grid.traffic.script is None and not grid.has_script):
+        return []
+    script = grid.traffic.locustfile or grid.traffic.script
+    times = f"each trial runs {script} for {load.duration:g} s, with a steady window from {grid.window_from_s:g} s on"
+    if grid.has_script:
+        return [f"{times}. Its requests, waits and rate are known only when it runs, so plan cannot name idle servers"]
+    most = max((cell.vusers for cell in grid.cells.known), default=0)
+    bound = (
+        f"; {most:,} users send at most {most / load.think_time:,.0f} requests per second" if load.think_time else ""
+    )
+    return [f"{times}{bound}. Its requests are known only when it runs"]
+
+
 def foreign_masks(config: StudyConfig) -> list[str]:
     """Warn that secrets cannot be compared when the recorded study was masked with another key."""
     study = config.directory.study()
@@ -72,7 +91,7 @@ def server_failures(config: StudyConfig) -> list[str]:
     if not most:
         return []
     servers = "the last server is" if most == 1 else f"up to {most} of the last servers are"
-    at_s = config.grid.load.fail_at_s
+    at_s = config.grid.fail_at_s
     return [
         f"Cells with a server failure: {servers} killed at second {at_s:g} of each trial and started again after it"
     ]

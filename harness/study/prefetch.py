@@ -7,7 +7,7 @@ import threading
 import time
 
 from harness.deploy.deployment import Deployment, Placement
-from harness.grid.load import Load
+from harness.grid.schema import Grid
 
 POLL_S = 0.02
 
@@ -19,9 +19,9 @@ class SwitchPrefetch:
     the window. No host changes before `on_collected`.
     """
 
-    def __init__(self, deployment: Deployment, load: Load) -> None:
+    def __init__(self, deployment: Deployment, grid: Grid) -> None:
         self._deployment = deployment
-        self._load = load
+        self._grid = grid
         self._duration_s = math.inf  # of the last preparation
         self._next: Placement | None = None
         self._lock = threading.Lock()
@@ -45,9 +45,9 @@ class SwitchPrefetch:
             self._stopped.set()
 
     def _prepare(self, following: Placement, started_at: float, stopped: threading.Event) -> None:
-        window_at = started_at + self._load.window_from_s
+        window_at = started_at + self._grid.window_from_s
         early = time.time() + 2 * self._duration_s < window_at
-        if not early and stopped.wait(max(0.0, started_at + self._load.duration - time.time())):
+        if not early and stopped.wait(max(0.0, started_at + self._grid.load.duration - time.time())):
             return
         with self._lock:
             if stopped.is_set():

@@ -58,7 +58,7 @@ class Study:
         self._deployment = Deployment(self._ansible, config.grid, dependencies.start_playbook)
         if config.time_factor is not None:
             self._deployment.scale_time(config.time_factor)
-        self._prefetch = SwitchPrefetch(self._deployment, config.grid.load)
+        self._prefetch = SwitchPrefetch(self._deployment, config.grid)
         self._plan: list[PlannedTrial] = []
         self._done: set[str] = set()  # trials that this invocation does not measure, or has measured
         self._load_ended_at: float | None = None
@@ -172,7 +172,7 @@ class Study:
         )
         context = preparation.run(connections)
         self._config, self._grid = preparation.config, preparation.config.grid
-        self._prefetch = SwitchPrefetch(self._deployment, self._grid.load)
+        self._prefetch = SwitchPrefetch(self._deployment, self._grid)
         self._record = preparation.record
         self._write()
         return context
@@ -200,7 +200,7 @@ class Study:
                     position=position,
                     planned=len(self._plan),
                     duration_s=load.duration,
-                    window_from_s=load.window_from_s,
+                    window_from_s=self._grid.window_from_s,
                 )
             )
             self._prefetch.on_load_started(self._placement(remaining[0]) if remaining else None, started_at)

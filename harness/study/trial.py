@@ -88,7 +88,7 @@ def _send_load(context: TrialContext, trial: Trial, on_start: Callable[[float], 
     """Run the load to its end, watch the hosts meanwhile, and kill the servers that the cell names."""
     watchers: list[Watcher] = []
     injectors: list[FaultInjector] = []
-    to_kill, fail_at_s = trial.to_kill, context.grid.load.fail_at_s
+    to_kill, fail_at_s = trial.to_kill, context.grid.fail_at_s
 
     def started(at: float) -> None:
         window = (trial.spec.window_from_s, trial.spec.duration_s)

@@ -23,6 +23,7 @@ from harness.words import short
 LARGEST = 64_000_000  # bytes of all files together
 MOST_PROBLEMS = 10  # of one file
 Row = dict[str, Any]
+Rows = dict[str, Row]  # place of the row, as in rows.csv:3 → row
 _HALF = re.compile(r"[\ud800-\udfff]")  # cannot be sent
 csv.field_size_limit(LARGEST)  # characters of a value; the default is less than an image may have
 
@@ -50,18 +51,19 @@ class DataReader:
         if grid.traffic is not None and grid.traffic.locustfile is not None:
             return self._script(grid.traffic)
         data = grid.traffic.data if grid.traffic else None
-        rows: list[Row] | None = []
+        found: Rows | None = {}
         if data is not None:
-            rows = self._at(("traffic", "data", "file" if data.file else "folder"), lambda: self._rows(data))
+            found = self._at(("traffic", "data", "file" if data.file else "folder"), lambda: self._rows(data))
+        rows = None if found is None else list(found.values())
         for sent in traffic_checks.sent(grid):
             for key, path in sent.request.files():
                 where = (*sent.at, *key)
                 self._at(where, lambda path=path: self._uploads(path, rows))  # type: ignore[misc]  # called at once
         if grid.traffic is not None and grid.traffic.script is not None:
             self._own_script(grid.traffic.script, grid.traffic.files)
-        if rows is None or (data is None and not self._files):
+        if found is None or (data is None and not self._files):
             return None
-        return Dataset(rows=tuple(rows), files=self._files, sources=self._sources)
+        return Dataset(rows=tuple(found.values()), places=tuple(found), files=self._files, sources=self._sources)
 
     def _script(self, traffic: Traffic) -> Dataset | None:
         """Return the grid's Locust script with the files of its folder, which are in no request."""
@@ -102,7 +104,7 @@ class DataReader:
             self.problems += [(where, f"{'.'.join(map(str, where))}: {words}") for words in error.problems]
             return None
 
-    def _rows(self, data: Data) -> list[Row]:
+    def _rows(self, data: Data) -> Rows:
         if data.folder is not None:
             return self._folder(data.folder)
         name = data.source
@@ -119,7 +121,7 @@ class DataReader:
             raise _Unreadable(f"{name} has no rows. Fix: write at least one")
         return rows
 
-    def _folder(self, name: str) -> list[Row]:
+    def _folder(self, name: str) -> Rows:
         """Return a row for each file of a folder, in the order of their names; hidden files do not count."""
         try:
             found = sorted(file.name for file in (self.folder / name).iterdir() if _counts(file))
@@ -133,9 +135,9 @@ class DataReader:
             raise _Unreadable(
                 *(f"{name}: the name {file!a} is not text in UTF-8. Fix: rename it" for file in wrong[:MOST_PROBLEMS])
             )
-        rows = [{"file": f"{name.rstrip('/')}/{file}", "name": file} for file in found]
-        for row in rows:
-            self._upload(row["file"])
+        rows = {path: {"file": path, "name": file} for file in found for path in [f"{name.rstrip('/')}/{file}"]}
+        for path in rows:
+            self._upload(path)
         return rows
 
     def _uploads(self, path: str, rows: list[Row] | None) -> None:
@@ -197,9 +199,9 @@ def _reason(error: Exception) -> str:
     return (error.strerror or str(error)).lower() if isinstance(error, OSError) else "not a file name"
 
 
-def _jsonl(name: str, text: str) -> list[Row]:
+def _jsonl(name: str, text: str) -> Rows:
     """Return the rows of JSON lines; raises _Unreadable with name:line for each malformed one."""
-    rows: list[Row] = []
+    rows: Rows = {}
     problems: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -215,10 +217,10 @@ def _jsonl(name: str, text: str) -> list[Row]:
             elif not isinstance(row, dict) or not row:
                 words = 'Allowed: an object with columns, as in {"user": "a"}'
                 problems.append(f"{name}:{number}: got {short(line.strip())}. {words}")
-            elif rows and (words := _other_columns(rows[0], row)):
+            elif rows and (words := _other_columns(next(iter(rows.values())), row)):
                 problems.append(f"{name}:{number}: {words}")
             else:
-                rows.append(row)
+                rows[f"{name}:{number}"] = row
         if len(problems) == MOST_PROBLEMS:
             break
     if problems:
@@ -246,10 +248,10 @@ def _other_columns(first: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     return f"the row {' and '.join(parts)}. Allowed: the columns of the first row, {short(', '.join(first), bare=True)}"
 
 
-def _csv(name: str, text: str) -> list[Row]:
+def _csv(name: str, text: str) -> Rows:
     """Return the rows of a CSV file with a header (RFC 4180); raises _Unreadable with name:line for malformed ones."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[Row] = []
+    rows: Rows = {}
     problems: list[str] = []
     header: list[str] = []
     for number, cells in _lines(reader, name, problems):
@@ -264,7 +266,7 @@ def _csv(name: str, text: str) -> list[Row]:
             words = f"got {len(cells)} values. Allowed: {len(header)}, one for each column"
             problems.append(f"{name}:{number}: {words}")
         else:
-            rows.append(dict(zip(header, cells, strict=True)))
+            rows[f"{name}:{number}"] = dict(zip(header, cells, strict=True))
         if len(problems) == MOST_PROBLEMS:
             break
     if problems:

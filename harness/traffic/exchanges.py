@@ -32,6 +32,11 @@ _UNUSABLE = {
         "its body ended before its announced length or its last chunk. Fix: look at the server's log"
     ),
     FailureCategory.TIMEOUT: "no response came within {timeout_s:g} s. Fix: raise load.timeout",
+    FailureCategory.NO_DATA: "a value, column or file for it does not exist. Fix: check the rows and traffic.login",
+    FailureCategory.UNSENDABLE: (
+        "a value has a line break, a control character or a character beyond Latin-1, which a header cannot have. "
+        "Fix: extract another part of the response"
+    ),
     FailureCategory.CLIENT: (
         "it cannot send this request, or cannot parse the header of the response. Fix: check both headers"
     ),

@@ -69,7 +69,7 @@ def load_spec(context: TrafficContext, users: int, trial: str, variables: Mappin
         ramp_up_s=load.ramp_up,
         duration_s=load.duration,
         timeout_s=load.timeout,
-        window_from_s=load.window_from_s,
+        window_from_s=context.grid.window_from_s,
         traffic=_sent(context.grid, of_balancer),
         keep_alive=load.keep_alive,
         slow_after_s=context.grid.objectives.p95_s,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import statistics
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import httpx
 from harness.deploy import nginx_limits, tls
 from harness.deploy.inventory.hosts import Host, Url
 from harness.errors import TrialFailed
+from harness.grid import patterns
 from harness.grid.cell import Cell
 from harness.grid.request import Expect, HttpRequest
 from harness.grid.traffic import TrafficRequest, of_request
@@ -144,7 +144,7 @@ def _unexpected(sole: TrafficRequest, response: httpx.Response, body: bytes) -> 
         return f"status {status}"
     plain = "Content-Encoding" not in response.headers
     expected = sole.expect.body
-    if expected and plain and not re.search(expected.encode(), body):
+    if expected and plain and not patterns.compiled(expected).search(body):
         begins = body.decode(errors="replace")[:80]
         return f"status {status}, but its body does not contain {expected!r} (it begins with {begins!r})"
     return ""

@@ -32,7 +32,7 @@ def charts(
         gain_data.headline(cells, counted, ceiling) if equal_loads else None,
         capacity_data.chart(summary),
         gain_data.gain_plot(gains),
-        series_data.series(cells, counted, grid.load.window_from_s, grid.load.duration),
+        series_data.series(cells, counted, grid.window_from_s, grid.load.duration),
         latency_data.chart(cells, counted, grid.evidence.percentile_p99_samples) if equal_loads else None,
         load_data.chart(summary, trials),
         request_data.chart(summary),

@@ -100,10 +100,12 @@ def _load(summary: Summary) -> str:
     connections = "one keep-alive connection per user" if load.keep_alive else "a new connection for every request"
     thinks = "users of your Locust script, whose sleeps are the think times"
     if not summary.grid.has_script:
-        thinks = f"think time {load.think_time:g} s ± 50 %"
+        pauses_s = summary.grid.cycle_think_s - load.think_time
+        pauses = f", pauses between steps {pauses_s:g} s ± 50 % in all" if pauses_s else ""
+        thinks = f"think time {load.think_time:g} s ± 50 %{pauses}"
     return (
         f"closed loop: {thinks}, ramp-up {load.ramp_up:g} s, "
-        f"trial {load.duration:g} s, timeout {load.timeout:g} s; steady window from {load.window_from_s:g} s "
+        f"trial {load.duration:g} s, timeout {load.timeout:g} s; steady window from {summary.grid.window_from_s:g} s "
         f"to {load.duration:g} s; {connections}"
     )
 
@@ -119,7 +121,7 @@ def _open_load(grid: Grid) -> str:
     return (
         f"open loop: requests are sent on schedule at {times}, and latency counts from these times; ramp-up "
         f"{load.ramp_up:g} s, trial {load.duration:g} s, timeout {load.timeout:g} s; steady window from "
-        f"{load.window_from_s:g} s to {load.duration:g} s; {connections}, at most {load.most_in_flight} requests in "
+        f"{grid.window_from_s:g} s to {load.duration:g} s; {connections}, at most {load.most_in_flight} requests in "
         f"flight{scaled}"
     )
 

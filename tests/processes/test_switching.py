@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
 import psutil
@@ -244,7 +245,8 @@ def load() -> Load:
 
 def ahead_of(load: Load, ready_after_s: float) -> tuple[SwitchPrefetch, Noted]:
     noted = Noted(ready_after_s)
-    return SwitchPrefetch(noted, load), noted  # type: ignore[arg-type] # small substitutes
+    grid = SimpleNamespace(load=load, window_from_s=load.window_from_s)
+    return SwitchPrefetch(noted, grid), noted  # type: ignore[arg-type] # small substitutes
 
 
 def test_nothing_is_prepared_during_the_window(load: Load) -> None:

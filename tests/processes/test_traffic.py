@@ -5,18 +5,12 @@ from __future__ import annotations
 import email
 import email.policy
 import json
-import ssl
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from scipy import special
 
 from tests.locust_environment import Generator, generator
@@ -228,21 +222,25 @@ def test_an_open_load_sends_the_same_arrivals_with_any_number_of_workers(server:
 
 
 @pytest.mark.parametrize(
-    "loop", [{}, {"users": 0, "rate_per_s": 30.0, "seed": "7/arrivals/1/30"}], ids=["closed", "open"]
+    "loop",
+    [{"think_time_s": 0.0}, {"users": 0, "rate_per_s": 30.0, "seed": "7/arrivals/1/30"}],
+    ids=["closed", "open"],
 )
 def test_once_repeats_no_row_and_then_fails_without_a_request(
     server: Recording, started: Generator, loop: dict[str, Any]
 ) -> None:
-    """The user thinks after a request that cannot be sent, too."""
+    """A user waits after a request that cannot be sent, also without a think time."""
     started.upload([{"n": n} for n in range(8)], {})
-    result = started.run(load(server, [request(path="/${row.n}")], data="d", pick="once", **loop))
+    spec = load(server, [request(path="/${row.n}")], data="d", pick="once", **loop)
+    result = started.run(spec)
     sent = [each.target for each in server.seen]
     assert set(sent) <= {f"/{n}" for n in range(8)}
     assert len(set(sent)) == len(sent) >= 3  # a worker without CPU leaves its half of the rows
-    failed = result["errors"]["no data"]
+    failed = result["errors"]["no rows"]
     assert sum(row["requests"] for row in result["samples"]) == len(sent) + failed + result["errors"].get("not sent", 0)
-    if not loop:
+    if spec["users"]:
         assert sum(row["thinks"] for row in result["samples"]) == len(sent) + failed
+        assert failed <= spec["users"] * (1 + spec["duration_s"]), "one a second and user"
     assert result["sent"], "what was chosen is equal, whether it could be sent or not"
 
 
@@ -524,33 +522,3 @@ def test_unknown_data_and_wrong_traffic_are_rejected(server: Recording, started:
     assert started.call("POST", "data", json={"digest": "x", "rows": "y", "files": {}}).status_code == 409
     assert not server.seen
     assert started.run(load(server, [request()], users=1, duration_s=1.0, ramp_up_s=0.0))["over"], "it still works"
-
-
-def certificate(folder: Path) -> ssl.SSLContext:
-    """Return the TLS settings of a server with a self-signed certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "balancer")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now)
-    signed = builder.not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    (folder / "certificate.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    return context
-
-
-def test_https_is_verified_or_not(tmp_path: Path) -> None:
-    with recording(certificate(tmp_path)) as server, generator(server.url) as started:
-        kept = started.run(load(server, [request(path="/a")], tls_verify=False, login=login()))
-        assert kept["errors"] == {}
-        assert len(server.of("t1")) == sum(row["requests"] for row in kept["samples"])
-        assert len(server.of("t1.login")) == 6
-        assert [each["error"] for each in started.send_each(load(server, [request()], tls_verify=False))] == [""]
-        server.seen.clear()
-        rejected = started.run(load(server, [request(path="/a")], duration_s=2.0))
-        assert rejected["errors"].keys() == {"client SSLCertVerificationError"}
-        assert not server.seen

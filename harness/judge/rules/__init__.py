@@ -14,7 +14,7 @@ from harness.judge.observation import Observation
 from harness.judge.rules import arrivals, failover, failures, generator, machines, pace, series, servers, unavailable
 from harness.judge.rules.failures import collapse
 from harness.judge.rules.rule import Rule
-from harness.records.findings import Finding, Severity
+from harness.records.findings import Finding, Kind, Severity
 from harness.records.trial import Outcome
 
 __all__ = ["RULES", "Rule", "collapse", "judge", "outcome_of"]
@@ -49,7 +49,7 @@ RULES = (
     Rule(
         id="E8",
         requirement="requests succeed and no server dies",
-        apply=(failures.errors, failures.logins),
+        apply=(failures.rows_ran_out, failures.errors, failures.logins),
         figure=("error_rate", "errors"),
     ),
     Rule(id="E9", requirement="logs and kernel counters have no named event", apply=(failures.events,)),
@@ -99,8 +99,8 @@ def outcome_of(findings: Sequence[Finding], died: Mapping[str, object]) -> tuple
 def deciding(findings: Sequence[Finding], severity: Severity, *, died: bool) -> Finding | None:
     """Return the finding of this severity that is the trial's cause; None without any.
 
-    A server's death and a machine without spare CPU also violate other rules, so these two come first.
+    A server's death, a machine without spare CPU and rows that ran out also violate other rules, so they come first.
     """
     causes = ("E8", "E23") if died else ("E23",)
-    ordered = sorted(findings, key=lambda finding: finding.rule not in causes)
+    ordered = sorted(findings, key=lambda finding: finding.rule not in causes and finding.kind is not Kind.NO_ROWS)
     return next((finding for finding in ordered if finding.severity == severity), None)

@@ -10,6 +10,7 @@ from harness.judge import balancing, failure_share, window_stats
 from harness.judge.observation import Observation
 from harness.judge.rules.rule import less_load
 from harness.records import failure_kind
+from harness.records.failure_kind import FailureCategory, FailureKind
 from harness.records.findings import Finding, Kind, Severity
 from harness.records.series import Sample
 from harness.words import percent
@@ -36,7 +37,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         )
     # Without the drain, in which few requests remain.
     rows = window_stats.window(seen.samples, 0.0, seen.window_to_s)
-    why = collapse(rows, seen.window_from_s, seen.timeout_s, limits)
+    why = "" if _without_rows(seen) else collapse(rows, seen.window_from_s, seen.timeout_s, limits)
     dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
     if why and seen.stopped:
         why = f"{why}, without {' and '.join(sorted(seen.stopped))} from {min(seen.stopped.values()):.0f} s on"
@@ -58,6 +59,24 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             cause=f"{dead} during the trial" if all(death.ended for death in seen.died.values()) else dead,
             next_step=_with_balancing(seen, _server_fix(seen) or "check that server's log and network"),
         )
+
+
+def rows_ran_out(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
+    """E8: the rows of `pick: once` ran out, so that users sent less than the load."""
+    if count := _without_rows(seen):
+        yield Finding(
+            rule="E8",
+            severity=Severity.INVALID,
+            cause=f"the rows of traffic.data ran out: {count} requests were not sent, as pick: once uses no row twice",
+            next_step="use more rows, a shorter duration, or pick: cycle",
+            figure=count,
+            threshold=0,
+            kind=Kind.NO_ROWS,
+        )
+
+
+def _without_rows(seen: Observation) -> int:
+    return seen.failures.get(FailureKind(FailureCategory.NO_ROWS), 0)
 
 
 def logins(seen: Observation, limits: Thresholds) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ class ShortWindow:
 
 def line_error(grid: Grid) -> float:
     """Half width of a crossing's logarithm for what no number of blocks reduces: the line and the window's length."""
-    return line_error_of(max(grid.objectives.all_p95_s, default=None), grid.load.duration - grid.load.window_from_s)
+    return line_error_of(max(grid.objectives.all_p95_s, default=None), grid.load.duration - grid.window_from_s)
 
 
 def line_error_of(p95_s: float | None, length_s: float) -> float:
@@ -55,7 +55,7 @@ def too_short(grid: Grid) -> ShortWindow | None:
     trials, compared with the long run. The capacity of one server is overestimated by about p95 / window, that of three
     servers by half of that, in simulations of queues M/D/c for any p95 from 1.5 to 4 times the service time.
     """
-    p95_s, length_s = max(grid.objectives.all_p95_s, default=None), grid.load.duration - grid.load.window_from_s
+    p95_s, length_s = max(grid.objectives.all_p95_s, default=None), grid.load.duration - grid.window_from_s
     if p95_s is None or length_s >= ENOUGH * p95_s:
         return None
     slower = grid.time_factor

@@ -1,6 +1,7 @@
 
 // Requests of one user: the mix or the steps of the grid, as translation.py has prepared them.
 class Traffic {
+    static final double UNSENT_WAIT_S = 1 // as in roles/locust/files/image/pacing.py
     static final Map<String, byte[]> FILES = new java.util.concurrent.ConcurrentHashMap<>()
     static Map spec
     static String url
@@ -8,6 +9,7 @@ class Traffic {
     static int users
     static boolean keepAlive
     static double think
+    static List<Double> waits // mean ones of a transaction: the pauses of its steps, and the think time
     static List<Map> rows = []
     static double[] weights // cumulative, of the requests of a mix
     static double[] ranks // cumulative, of rows by Zipf's law
@@ -26,6 +28,7 @@ class Traffic {
         url = settings.url
         keepAlive = settings.keep_alive
         think = settings.think_time_s
+        waits = (spec.kind == "steps" ? spec.requests.collect { it.pause_s as double } : []) + [think]
         if (settings.rows) {
             rows = (List<Map>) Load.plain(new groovy.json.JsonSlurper().parse(new File((String) settings.rows), "UTF-8"))
         }
@@ -73,25 +76,27 @@ class Traffic {
             }
             Map request = requests[i]
             boolean last = true
+            Object made = null
             try {
-                Closure<?> send = ready(request, row)
-                load.exchange(send)
+                made = ready(request, row)
+                load.exchange(made instanceof Exception ? { throw (Exception) made } : { perform((Map) made) })
                 last = i == requests.size() - 1
             } finally { // a failure leaves this method, and nGrinder counts it
                 load.report()
                 double pause = request.pause_s > 0 ? (0.5 + Load.drawn(load.user + "/" + current + "/" + i)[0]) * request.pause_s : 0
-                load.pause((long) ((pause + (last ? (0.5 + draw[2]) * think : 0)) * 1000))
+                double wait = pause + (last ? (0.5 + draw[2]) * think : 0)
+                // Without a think time, a request that cannot be sent would fail thousands of times a second.
+                load.pause((long) (Math.max(wait, made instanceof Map ? 0 : UNSENT_WAIT_S) * 1000))
             }
         }
     }
 
-    // Sends the request; made before it is measured.
-    private Closure<?> ready(Map request, int row) {
+    // The request, or the failure if it cannot be made; made before it is measured.
+    private Object ready(Map request, int row) {
         try {
-            Map made = prepared(request, row, trial)
-            return { perform(made) }
-        } catch (NoData failure) {
-            return { throw failure }
+            return prepared(request, row, trial)
+        } catch (Exception failure) {
+            return failure
         }
     }
 
@@ -133,7 +138,7 @@ class Traffic {
     private void check(Map request, org.ngrinder.http.HTTPResponse response) {
         org.junit.Assert.assertTrue("status " + response.statusCode, response.statusCode in request.expect_status)
         String body = request.pattern || request.extract ? response.getBodyText(java.nio.charset.StandardCharsets.UTF_8) : ""
-        org.junit.Assert.assertTrue("body", request.pattern == null || request.pattern.matcher(body).find())
+        org.junit.Assert.assertTrue("body", request.pattern == null || request.pattern.matcher(new Bounded(body)).find())
         Map taken = [:]
         request.extract.each { pair ->
             Object value = value((Map) pair[1], response, body)
@@ -149,7 +154,7 @@ class Traffic {
             return response.getHeader((String) way.header)?.value
         }
         if (way.pattern) {
-            java.util.regex.Matcher found = way.pattern.matcher(body)
+            java.util.regex.Matcher found = way.pattern.matcher(new Bounded(body))
             return found.find() ? found.group(found.groupCount() > 0 ? 1 : 0) : null
         }
         Object found
@@ -199,7 +204,11 @@ class Traffic {
         return Math.min(found >= 0 ? found + 1 : -found - 1, cumulative.length - 1)
     }
 
+    // Raises for a value, such as one of a response, that could end the header (RFC 9110, 5.5).
     private static org.apache.hc.core5.http.Header field(String name, String value) {
+        if (!(value ==~ /[\t\x20-\x7e\x80-\xff]*/)) {
+            throw new IllegalArgumentException("unsendable header " + name)
+        }
         return new org.apache.hc.core5.http.message.BasicHeader(name, value)
     }
 
@@ -290,5 +299,40 @@ class Traffic {
 class NoData extends RuntimeException {
     NoData(String name) {
         super("no data: " + name)
+    }
+}
+
+// A text for regular expressions. Java backtracks, and a match would never end: (a+)+$ for 40 letters.
+@groovy.transform.CompileStatic
+class Bounded implements CharSequence {
+    static final int MOST_READS = 20_000_000 // of characters, in all: about a second
+    private final String text
+    private int reads
+
+    Bounded(String text) {
+        this.text = text
+    }
+
+    @Override
+    char charAt(int index) {
+        if (++reads > MOST_READS) {
+            throw new IllegalStateException("the regular expression takes too long")
+        }
+        return text.charAt(index)
+    }
+
+    @Override
+    int length() {
+        return text.length()
+    }
+
+    @Override
+    CharSequence subSequence(int from, int to) {
+        return text.substring(from, to)
+    }
+
+    @Override
+    String toString() {
+        return text
     }
 }

@@ -7,7 +7,6 @@ of the script checks its own client.
 from __future__ import annotations
 
 import json
-import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from urllib.parse import quote, quote_plus
 
 import httpx
 
+from harness.grid import patterns
 from harness.records import failure_kind
 from harness.records.failure_kind import FailureCategory, FailureKind
 from harness.traffic.load_generator import Exchange, LoadSpec
@@ -114,7 +114,7 @@ class FirstUser:
     def _error(self, sent: Mapping[str, Any], response: httpx.Response, body: str) -> FailureKind | None:
         if response.status_code not in sent["expect_status"]:
             return failure_kind.with_status(response.status_code)
-        if sent["expect_body"] is not None and not re.search(sent["expect_body"], body):
+        if sent["expect_body"] is not None and not patterns.compiled(sent["expect_body"]).search(body.encode()):
             return FailureKind(FailureCategory.BODY)
         for name, way in sent["extract"]:
             value = _extracted(way, response, body)
@@ -129,8 +129,10 @@ def _extracted(way: Mapping[str, Any], response: httpx.Response, body: str) -> V
         header: str | None = response.headers.get(way["header"])
         return header
     if "regex" in way:
-        found = re.search(way["regex"], body)
-        return (found[1] if found.re.groups else found[0]) if found else None
+        pattern = patterns.compiled(way["regex"])
+        found = pattern.search(body.encode())
+        value: bytes | None = found[1 if pattern.groups else 0] if found else None
+        return value.decode(errors="replace") if value is not None else None
     try:
         value = json.loads(body)
         for key in way["keys"]:

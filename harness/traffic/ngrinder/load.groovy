@@ -65,9 +65,18 @@ class Load {
         }
         if (!started) { // a uniformly drawn start in the ramp-up, then ...
             double[] draw = drawn(user + "/start")
-            // ... the residual of a think time in progress: the longer a think time, the likelier it is in progress
-            double current = Math.sqrt(0.25 + 2 * draw[0]) * draw[1]
-            double begin = draw[2] * settings.ramp_up_s + current * settings.think_time_s
+            // ... the rest of a transaction's waits in progress: the longer a wait, the likelier it is in progress
+            List<Double> waits = Traffic.waits
+            double at = draw[3] * (double) waits.sum()
+            int place = 0
+            while (place < waits.size() - 1 && at >= waits[place]) {
+                at -= waits[place]
+                place++
+            }
+            double begin = draw[2] * settings.ramp_up_s + Math.sqrt(0.25 + 2 * draw[0]) * draw[1] * waits[place]
+            for (int i = place + 1; i < waits.size(); i++) {
+                begin += (0.5 + drawn(user + "/start/" + i)[0]) * waits[i]
+            }
             pause(t0 - System.currentTimeMillis() + (long) (begin * 1000))
             started = true
         }

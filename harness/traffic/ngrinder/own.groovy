@@ -3,6 +3,7 @@
 class Traffic {
     static Class<?> type
     static Client client
+    static List<Double> waits // mean ones between two requests
 
     final Load load
     final Object script
@@ -18,6 +19,7 @@ class Traffic {
         if (type == null) {
             throw new IllegalArgumentException("no class with a method step(request)")
         }
+        waits = [settings.think_time_s as double]
         client = new Client((String) settings.url, trial, (boolean) settings.keep_alive)
     }
 

@@ -13,7 +13,7 @@ from harness.grid.cells import SearchedCells
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
 from harness.study import forecast
-from harness.study.config import resolve
+from harness.study.config import StudyConfig, resolve
 from harness.study.new_record import new_record
 from tests.builders import record
 
@@ -119,3 +119,51 @@ def test_a_finished_study_has_no_remaining_trials(tmp_path: Path, capsys: pytest
     assert re.search(r"no trial remains: all \d+ trials are measured\n", shown)
     assert "trials to measure" not in shown
     assert json.loads(output(capsys, tmp_path, as_json=True))["estimate_s"] == 0
+
+
+def with_traffic(tmp_path: Path, text: str, head: str) -> StudyConfig:
+    """Return the configuration of a grid with this traffic in the lab."""
+    (tmp_path / "rows.csv").write_text("n\n" + "1\n" * 1000)
+    (tmp_path / "load.py").write_text("from locust import HttpUser\nclass Shop(HttpUser): pass\n")
+    grid = tmp_path / "traffic.yaml"
+    grid.write_text(f"name: study\ninventory: inventory/lab\n{head}\ntraffic: {text}\n", encoding="utf-8")
+    return resolve(options.ROOT, tmp_path, grid)
+
+
+ONCE = "{{data: {{file: rows.csv, pick: once{per}}}, requests: [{{name: a, request: {{path: '/${{row.n}}'}}}}]}}"
+
+
+@pytest.mark.parametrize(
+    ("per", "head", "expected"),
+    [
+        ("", "factors: {servers: [1], vusers: [1, 20]}\nload: {think_time: 1s, duration: 20s}", "at most 820 rows"),
+        ("", "factors: {servers: [1], vusers: [30]}\nload: {think_time: 1s, duration: 20s}", "at most 1,230 rows"),
+        ("", "factors: {servers: [1], vusers: [30]}\nload: {think_time: 0s, duration: 20s}", "any number of rows"),
+        (
+            ", per: user",
+            "factors: {servers: [1], vusers: {from: 1, to: 900}}\nload: {think_time: 1s, duration: 20s}",
+            "900 rows",
+        ),
+        ("", "factors: {servers: [1], rate: [50/s]}\nload: {ramp_up: 2s, duration: 20s}", "at most 1,105 rows"),
+        (
+            "",
+            "factors: {servers: [1], rate: [50/s]}\nload: {ramp_up: 2s, duration: 20s, arrivals: constant}",
+            "at most 951 rows",
+        ),
+    ],
+)
+def test_a_plan_states_the_rows_that_once_needs(tmp_path: Path, per: str, head: str, expected: str) -> None:
+    config = with_traffic(tmp_path, ONCE.format(per=per), head)
+    (shown,) = (sentence for sentence in forecast.sentences(config) if "pick: once" in sentence)
+    assert expected in shown
+    most = re.search(r"at most ([\d,]+)", shown)
+    may_run_out = most is None or int(most[1].replace(",", "")) > 1000
+    assert shown.endswith("the trial is invalid") == may_run_out
+
+
+def test_a_plan_of_a_script_states_what_is_known(tmp_path: Path) -> None:
+    head = "factors: {servers: [1], vusers: [30]}\nload: {ramp_up: 2s, duration: 20s}"
+    config = with_traffic(tmp_path, "{locustfile: load.py}", head)
+    shown = next(sentence for sentence in forecast.sentences(config) if "load.py" in sentence)
+    assert shown.startswith("each trial runs load.py for 20 s, with a steady window from 2 s on. ")
+    assert "known only when it runs" in shown

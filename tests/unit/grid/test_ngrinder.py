@@ -153,3 +153,14 @@ def test_pythons_own_regular_expressions_are_rejected(folder: Path) -> None:
     traffic = "requests:\n  - {name: a, request: {path: /}, expect: {body: '(?P<label>x)'}}"
     (found,) = problems(folder, traffic)
     assert "traffic.requests.0.expect.body: got '(?P<label>x)': nGrinder's Java has no '(?P<'" in found
+
+
+def test_once_needs_rows_for_every_trial(folder: Path) -> None:
+    """nGrinder does not report the kind of a failure, so rows that run out would have no reason."""
+    (folder / "many.csv").write_text("a\n" + "1\n" * 380, encoding="utf-8")
+    once = "data: {{file: {}, pick: once}}\nrequests: [{{name: a, request: {{path: '/${{row.a}}'}}}}]"
+    assert problems(folder, once.format("many.csv")) == ()  # 20 users, each 19 times at most in 9 s
+    (folder / "many.csv").write_text("a\n" + "1\n" * 379, encoding="utf-8")
+    (found,) = problems(folder, once.format("many.csv"))
+    assert "once: got 379 rows for 20 users, which use at most 380. nGrinder does not report rows that run out" in found
+    assert problems(folder, once.format("many.csv"), generator="locust") == ()

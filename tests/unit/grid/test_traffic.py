@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def problems(folder: Path, text: str) -> list[str]:
 def files(folder: Path) -> Path:
     """Write the files that the grids name; return their folder."""
     (folder / "rows.jsonl").write_text('{"user": "a", "n": 1}\n{"user": "b", "n": 2}\n')
+    headers = [{"n": 1, "user": user} for user in ("a", "b\nX: c", "caf\xe9", "\ud55c", " d")]
+    (folder / "headers.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in headers))
     (folder / "empty.jsonl").write_text("\n")
     (folder / "header.csv").write_text("user,n\n")
     (folder / "malformed.jsonl").write_text('{"n": 1}\n{"n": }\n[1]\n\n{"m": 1}\n{"n": 2, "k": 1}\n{"n": NaN}\n')
@@ -156,6 +159,14 @@ def test_steps_scale_with_time_and_think_between_requests() -> None:
     assert [each.pause_s for each in found.scaled(3).requests] == [3, 0]
     assert (found.think_per_request_s, found.scaled(3).think_per_request_s) == (1.0, 3.0)
     assert grid().think_per_request_s == 1.0
+
+
+def test_the_window_begins_after_the_ramp_up_and_all_waits_of_a_transaction() -> None:
+    steps = [{"name": name, "request": {"path": "/"}, "pause": pause} for name, pause in (("a", "1s"), ("b", "2s"))]
+    load = {"think_time": "1s", "ramp_up": "2s", "duration": "16s"}
+    found = grid(request=None, traffic={"steps": steps}, load=load)
+    assert (grid(load=load).window_from_s, found.window_from_s, found.scaled(2).window_from_s) == (3.0, 6.0, 12.0)
+    assert (found.fail_at_s, found.scaled(2).fail_at_s) == (11.0, 22.0)
 
 
 def test_a_mix_expects_the_statuses_of_all_requests() -> None:

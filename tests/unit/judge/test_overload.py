@@ -94,7 +94,7 @@ def closed(users: int, balancer: Fifo | None = None, seed: int = 1) -> TrialData
         factors={"servers": [1], "vusers": [users]},
         load={"think_time": "0.2s", "ramp_up": "2s", "duration": "20s", "timeout": "60s"},
     )
-    recorder = parts.recorder(plan.load.window_from_s, DURATION_S, 60.0)
+    recorder = parts.recorder(plan.window_from_s, DURATION_S, 60.0)
     draw = random.Random(seed)  # noqa: S311 - a reproducible load, no secret
     pool, lines = Fifo(THREADS, SERVICE_S), []
     heap = [(draw.uniform(0, 1), user, "start", 0.0) for user in range(users)]
@@ -130,7 +130,7 @@ def judged(recorder: Any, over_at: float, lines: list[str], plan: Grid) -> Trial
     for second in range(int(DURATION_S)):
         recorder.process(second + 0.5, 0.1, 0.0005)
     got = parts.load_result(recorder, over_at, open_load=plan.is_open)
-    summary = parts.balancer_summary(lines, plan.load.window_from_s, DURATION_S)
+    summary = parts.balancer_summary(lines, plan.window_from_s, DURATION_S)
     rows = [BalancerSample(*row) for row in summary.pop("seconds")]
     for unused in ("begun", "times_ms"):
         summary.pop(unused)

@@ -10,7 +10,7 @@ from harness.judge.balancing import Balancing
 from harness.judge.observation import Death, Observation
 from harness.judge.observation import of_trial as observe
 from harness.records.failure_kind import parse_counts
-from harness.records.findings import Finding, Severity
+from harness.records.findings import Finding, Kind, Severity
 from harness.records.series import BalancerSample, HostSample, MachineSample
 from harness.records.trial import Bottleneck
 from tests.builders import grid, logged, observation, samples, trial_data
@@ -405,3 +405,15 @@ def test_the_balancers_failover_settings_are_recorded_as_far_as_they_are_known()
     assert (found.next_upstream_tries, found.next_upstream_timeout) == (2, "0")
     nothing = balancing.of({})
     assert (nothing.next_upstream, nothing.next_upstream_tries, nothing.connect_timeout) == ("", None, "")
+
+
+def test_e8_rows_that_ran_out_are_the_reason_of_the_trial_and_no_collapse() -> None:
+    rows = [replace(row, completed=0, failed=400, requests=400, requests_failed=400) for row in observation().samples]
+    seen = observation(samples=rows, failures=parse_counts({"no rows": 2520}))
+    found = [finding for finding in rules.judge(seen, LIMITS) if finding.severity == Severity.INVALID]
+    assert Kind.COLLAPSE not in {finding.kind for finding in found}
+    assert Kind.COLLAPSE in {finding.kind for finding in rules.judge(observation(samples=rows), LIMITS)}, (
+        "with other failures"
+    )
+    _, reason = rules.outcome_of(found, {})
+    assert reason == "the rows of traffic.data ran out: 2520 requests were not sent, as pick: once uses no row twice"

@@ -11,6 +11,7 @@ from harness.records import frames
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
 from report import build
+from tests import golden_study
 from tests.builders import changed, record, study
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -87,3 +88,36 @@ def test_a_number_that_does_not_follow_is_found(directory: StudyDirectory, name:
     done = recomputed(directory)
     assert done.returncode == 1
     assert "WRONG" in done.stdout
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> StudyDirectory:
+    """Three topologies with three requests; with three servers the mix has shifted."""
+    made = golden_study.made("mix", tmp_path)
+    build.write(made, {"html", "data"})
+    return made
+
+
+def of_mixes(directory: StudyDirectory) -> list[str]:
+    """The lines about the mix; the seconds of this synthetic study are not those of its figures."""
+    lines = recomputed(directory).stdout.splitlines()
+    return [line for line in lines if " share: " in line or " requests: " in line or " rule E25: " in line]
+
+
+def test_the_mix_follows_from_every_trial(mixed: StudyDirectory) -> None:
+    lines = of_mixes(mixed)
+    assert sum(" share: " in line for line in lines) == 9
+    assert all(line.startswith("ok ") for line in lines)
+    assert "ok    1 → 2 rule E25: the mix held" in lines
+    assert "ok    2 → 3 rule E25: the mix shifted, gain: printed nan, computed none" in lines
+
+
+def test_a_mix_that_does_not_follow_is_found(mixed: StudyDirectory) -> None:
+    requests, gains = (pd.read_csv(mixed.path / name) for name in ("requests.csv", "gains.csv"))
+    requests.loc[0, "share"] += 0.01
+    requests.to_csv(mixed.path / "requests.csv", index=False)
+    gains.loc[(gains.from_servers == 2) & (gains.to_servers == 3), "gain"] = 2.5
+    gains.to_csv(mixed.path / "gains.csv", index=False)
+    share, gain = (line for line in of_mixes(mixed) if line.startswith("WRONG "))
+    assert " share: " in share
+    assert gain == "WRONG 2 → 3 rule E25: the mix shifted, gain: printed 2.5, computed none"

@@ -138,7 +138,19 @@ def test_a_server_that_is_not_of_the_cell_or_never_answers_is_reported(monkeypat
             "the load generator's client fails with a: GET /a: client ValueError: it cannot send this request, or "
             "cannot parse the header of the response. Fix: check both headers",
         ),
-        ("a", {"error": "no data"}, "the load generator's client fails with a: GET /a: no data"),
+        (
+            "a",
+            {"error": "no data"},
+            "the load generator's client fails with a: GET /a: no data: a value, column or file for it does not exist. "
+            "Fix: check the rows and traffic.login",
+        ),
+        (
+            "a",
+            {"error": "unsendable header X"},
+            "the load generator's client fails with a: GET /a: unsendable header X: a value has a line break, a "
+            "control character or a character beyond Latin-1, which a header cannot have. Fix: extract another part "
+            "of the response",
+        ),
         (
             "a",
             {"error": "status 307", "status": 307, "location": "/a/?token=canary"},

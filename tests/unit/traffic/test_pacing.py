@@ -55,3 +55,22 @@ def test_waits_after_a_failed_login_are_think_times_of_their_own() -> None:
     assert not set(drawn_) & set(drawn("7/users/1/400", 3, thinks=100))
     without = pacing.LoginWaits("7/users/1/400", 3, 0.0)
     assert 0.5 <= without.next_s() <= 1.5
+
+
+def test_a_user_waits_after_a_request_that_was_not_sent() -> None:
+    """Without a think time it would fail again at once, for the whole load."""
+    assert pacing.wait_s(0.0, was_sent=True) == 0.0
+    assert pacing.wait_s(0.0, was_sent=False) == pacing.UNSENT_WAIT_S > 0
+    assert pacing.wait_s(3.0, was_sent=False) == 3.0
+
+
+def test_users_of_steps_start_as_if_they_had_run_for_long() -> None:
+    """The time to the next transaction is the residual of the sum of all waits, with the mean E(C²) / 2E(C)."""
+    rests = [pacing.Draws("1", user).residual_s(3.0, [1.0, 0.0, 2.0]) for user in range(6000)]
+    variance = (1.0 + 4.0 + 9.0) / 12
+    assert sum(rests) / len(rests) == pytest.approx((36 + variance) / 12, rel=0.03)
+    assert sum(rest > 3.0 for rest in rests) / len(rests) == pytest.approx(0.5, abs=0.03), (
+        "shorter than any whole cycle"
+    )
+    assert 0 <= min(rests) <= max(rests) < 9.0
+    assert pacing.Draws("1", 1).residual_s(0.0, [0.0, 0.0]) == 0.0

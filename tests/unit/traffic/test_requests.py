@@ -11,6 +11,7 @@ from harness.grid.request import Request
 from tests.builders import load
 from tests.locust_image import choices, compiled, extraction, load_spec, redirects, templates
 
+EXTRACTED = {"inf": float("inf"), "surrogate": "\ud800", "broken": "a\r\nX: b", "korean": "\ud55c", "latin": "caf\xe9"}
 ROWS = [{"x": f"value {number}", "n": number} for number in range(4)]
 
 
@@ -73,19 +74,30 @@ def test_the_cache_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"path": "/${token}"}, "no data"),
         ({"body": {"file": "${row.x}", "type": ""}}, "no data"),
         ({"headers": {"A": "${row.x}"}}, ""),
-        ({"body": {"json": "${inf}"}}, "client ValueError"),
-        ({"body": {"text": "${surrogate}"}}, "client UnicodeEncodeError"),
+        ({"headers": {"A": "Bearer ${broken}"}}, "unsendable header A"),
+        ({"headers": {"Cookie": "a=${broken}"}}, "unsendable header Cookie"),
+        ({"headers": {"A": "${korean}"}}, "unsendable header A"),
+        ({"headers": {"A": "${latin}"}}, ""),
+        ({"path": "/${broken}", "params": [["a", "${broken}"]]}, ""),
+        ({"body": {"form": [["a", "${broken}"]]}}, ""),
+        ({"body": {"json": "${inf}"}}, "unsendable ValueError"),
+        ({"body": {"text": "${surrogate}"}}, "unsendable UnicodeEncodeError"),
     ],
 )
 def test_a_request_that_cannot_be_made_is_a_kind_of_failure(request_: dict[str, Any], kind: str) -> None:
     """And no exception, which would end a user's think time."""
-    made = prepared(traffic(**request_), 0, inf=float("inf"), surrogate="\ud800")
+    made = prepared(traffic(**request_), 0, **EXTRACTED)
     assert (made if isinstance(made, str) else "") == kind
+
+
+def test_a_line_break_in_a_value_cannot_add_a_header() -> None:
+    made = prepared(traffic(path="/${broken}?a=${broken}"), 0, **EXTRACTED)
+    assert made.url == "http://10.0.0.1/a%0D%0AX%3A%20b?a=a%0D%0AX%3A%20b"
 
 
 def test_without_rows_left_no_request_is_made() -> None:
     plain = traffic(path="/")
-    assert plain.requests[0].prepare(choices.EXHAUSTED, templates.Context(None, 1, {})) == "no data"
+    assert plain.requests[0].prepare(choices.EXHAUSTED, templates.Context(None, 1, {})) == "no rows"
 
 
 def test_a_load_that_can_never_be_sent_is_rejected_at_its_start() -> None:
@@ -187,3 +199,21 @@ def test_a_redirect_of_the_same_origin_is_followed(
     method: str, status: int, location: str, then: tuple[Any, ...] | None
 ) -> None:
     assert redirects.followed(SENT._replace(method=method), status, location) == then
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("expression", [r"(a+)+$", r"(a|a)*b", r"(.*a){20}$"])
+def test_no_regular_expression_takes_longer_than_the_text(expression: str) -> None:
+    """Python's own module would need years for the first two, and all users of a process would wait."""
+    body = b"a" * 100_000 + b"!"
+    assert traffic(expect_body=expression).requests[0].pattern.search(body) is None
+    taken: dict[str, Any] = {}
+    assert extraction.Extraction({"x": {"regex": expression}}).take(extraction.Received({}, body), taken) == "extract x"
+
+
+def test_an_expression_reads_utf_8_and_finds_its_group_in_a_body_of_any_bytes() -> None:
+    taken: dict[str, Any] = {}
+    body = b"\xff name=" + "m\u00fcller \ud55c!".encode()
+    assert not extraction.Extraction({"x": {"regex": "name=(.[^!]*.)"}}).take(extraction.Received({}, body), taken)
+    assert taken == {"x": "m\u00fcller \ud55c!"}
+    assert traffic(expect_body="m.ller").requests[0].pattern.search(body)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import bodies
+import patterns
 import templates
 from choices import EXHAUSTED, NONE, Choices, Rows
 from extraction import Extraction
@@ -15,7 +16,10 @@ from redirects import Prepared
 from templates import NOTHING, ON_ROW, Context, NoData
 
 TRIAL_HEADER = "X-Study-Trial"
-NO_DATA = "no data"
+# Kinds of failures of requests that are not sent.
+NO_DATA, NO_ROWS = "no data", "no rows"
+UNSENDABLE = "unsendable"  # with the header or the exception
+_SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # a header's value (RFC 9110, 5.5)
 MOST_CACHED = 64 * 2**20  # bytes of one worker's prepared texts and bodies
 
 T = TypeVar("T", str, bytes)
@@ -54,6 +58,22 @@ class Cached(Generic[T]):
         return kept
 
 
+class Unsendable(ValueError):
+    """A value, for example one of a response, that a header cannot have."""
+
+
+def _header(name: str, template: templates.Template) -> Callable[[Context], str]:
+    """Makes a header's value; raises Unsendable for one that could end the header."""
+
+    def make(context: Context) -> str:
+        value = template.text(context)
+        if not _SENDABLE.fullmatch(value):
+            raise Unsendable(f"header {name}")
+        return value
+
+    return make
+
+
 class CompiledRequest:
     """One request: how it is made, and which responses are successes."""
 
@@ -64,7 +84,7 @@ class CompiledRequest:
         self.pause_s = spec.pause_s
         self.follow_redirects = spec.follow_redirects
         self.statuses = frozenset(spec.expect_status)
-        self.pattern = _pattern(spec.expect_body)
+        self.pattern = patterns.compiled(spec.expect_body) if spec.expect_body else None
         self.extraction = Extraction(spec.extract)
         path = templates.of_path(spec.path, spec.params, trial)
         self._url = Cached(path.scope, lambda context: load.url + path.text(context), cache)
@@ -76,7 +96,9 @@ class CompiledRequest:
             name: each.text(nothing) if each.scope == NOTHING else "" for name, each in headers.items()
         }
         self._changing = {
-            name: Cached(each.scope, each.text, cache) for name, each in headers.items() if each.scope != NOTHING
+            name: Cached(each.scope, _header(name, each), cache)
+            for name, each in headers.items()
+            if each.scope != NOTHING
         }
         self._add_own_headers(body, trial_header, load.keep_alive)
         self.once: Prepared | None = None  # a request that is always the same
@@ -106,20 +128,15 @@ class CompiledRequest:
     def prepare(self, row: int, context: Context) -> Prepared | str:
         """The request, or the kind of failure if it cannot be made; never raises."""
         if row == EXHAUSTED:
-            return NO_DATA
+            return NO_ROWS
         try:
             return self.once or self._prepared(row, context)
         except NoData:
             return NO_DATA
+        except Unsendable as failure:
+            return f"{UNSENDABLE} {failure}"
         except Exception as failure:
-            return f"client {type(failure).__name__}"
-
-
-def _pattern(expression: str | None) -> re.Pattern[bytes] | None:
-    try:
-        return re.compile(expression.encode()) if expression else None
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"expect_body: not a regular expression (got {expression}): {error}") from None
+            return f"{UNSENDABLE} {type(failure).__name__}"
 
 
 class Traffic:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jsonpath
+import patterns
 from jsonpath.selectors import IndexSelector, NameSelector
 
 
@@ -97,14 +97,12 @@ def _by_jsonpath(path: str) -> Take:
 
 
 def _by_regex(expression: str) -> Take:
-    try:
-        pattern = re.compile(expression)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"regex: not a regular expression (got {expression}): {error}") from None
+    pattern = patterns.compiled(expression)
     group = 1 if pattern.groups else 0
 
     def take(received: Received) -> Any:
-        found = pattern.search(received.content.decode(errors="replace"))
-        return found[group] if found else None
+        found = pattern.search(received.content)
+        value = found[group] if found else None
+        return value.decode(errors="replace") if value is not None else None
 
     return take

@@ -9,9 +9,19 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from recorder import LONGEST, SHORTEST, residual_s
+
+UNSENT_WAIT_S = 1.0  # the shortest wait of a user after a request that was not sent
+
+
+def wait_s(drawn_s: float, *, was_sent: bool) -> float:
+    """The wait after a request: as drawn, and longer if nothing was sent.
+
+    Users without think times would otherwise fail thousands of times a second, and use the load generator's CPU.
+    """
+    return drawn_s if was_sent else max(drawn_s, UNSENT_WAIT_S)
 
 
 class Clock:
@@ -40,9 +50,19 @@ class Draws:
         """The user's start in the ramp-up, uniformly distributed."""
         return self._draw.uniform(0, ramp_up_s)
 
-    def residual_s(self, think_time_s: float) -> float:
-        """What is left of the think time that is in progress at the user's start."""
-        return residual_s(think_time_s, self._draw.random(), self._draw.random())
+    def residual_s(self, think_time_s: float, pauses_s: Sequence[float] = ()) -> float:
+        """The time until the user's first transaction, as if it had sent transactions for long.
+
+        `pauses_s` are the mean pauses after the steps of a transaction. One of its waits is in progress, with a
+        probability proportional to its mean, and the later ones follow.
+        """
+        waits = [*pauses_s, think_time_s]
+        at, place = self._draw.random() * sum(waits) if pauses_s else 0.0, 0
+        while place < len(waits) - 1 and at >= waits[place]:
+            at -= waits[place]
+            place += 1
+        rest_s = residual_s(waits[place], self._draw.random(), self._draw.random())
+        return rest_s + sum(self.think_s(each) for each in waits[place + 1 :])
 
     def think_s(self, think_time_s: float) -> float:
         """A think time: uniform within the mean ± 50 %."""

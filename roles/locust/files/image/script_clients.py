@@ -19,6 +19,7 @@ import script_users
 from gevent import GreenletExit, getcurrent
 from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession, LocustUserAgent
+from pacing import UNSENT_WAIT_S
 from script_failures import OtherHost, OtherHostOfRequests, judged, kind_of, own_error
 from script_places import ScriptFailed, place_of
 from script_recorder import Call
@@ -44,6 +45,7 @@ def _prepare(call: Call, url: str, headers: Any, rejection: type[Exception]) -> 
     load = script_users.current
     allowed = load.spec.url if load is not None else target
     if not url.startswith(f"{allowed}/") and _origin(url) != _origin(allowed):
+        call.unsent = True
         raise rejection(f"not the balancer: {url}. Allowed: URLs below {allowed}")
     headers[TRIAL] = call.trial
     if load is not None and not load.spec.keep_alive:
@@ -108,6 +110,13 @@ def _uncounted(name: str) -> Call:
     return Call(0.0, name, f"{load.spec.trial if load is not None else 'script'}.setup", counted=False)
 
 
+def _wait_if_unsent(presence: Presence, call: Call) -> None:
+    """Let a user wait after two requests in a row to other hosts: one that never sleeps would do nothing else."""
+    if call.unsent and presence.was_unsent and not presence.leaving:
+        presence.sleep(UNSENT_WAIT_S, ref=True)
+    presence.was_unsent = call.unsent
+
+
 def _request(session: Any, send: Any, name: str, streams: bool, catches: bool) -> Any:
     """Send one request of a session and count it; `send` is Locust's own method."""
     presence = _presence(session.user)
@@ -121,9 +130,12 @@ def _request(session: Any, send: Any, name: str, streams: bool, catches: bool) -
         if presence is not None:
             presence.end(call, time.perf_counter() - call.began)
             presence.decide(call, "aborted" if isinstance(failure, GreenletExit) else kind_of(failure))
+            _wait_if_unsent(presence, call)
         raise
     finally:
         greenlet.study_call = None
+    if presence is not None:
+        _wait_if_unsent(presence, call)
     if presence is None or call.decided or not call.counted:
         return response
     presence.end(call, time.perf_counter() - call.began)

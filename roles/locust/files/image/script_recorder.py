@@ -33,6 +33,7 @@ class Call:
         "response",
         "since_s",
         "trial",
+        "unsent",
     )
 
     def __init__(self, since_s: float, name: str, trial: str, counted: bool) -> None:
@@ -46,6 +47,7 @@ class Call:
         self.latency_s = 0.0
         self.began = 0.0  # by time.perf_counter
         self.error = ""
+        self.unsent = False  # the client has rejected it
         self.handle: Any = None  # the response as the script got it, if it judges the response itself
         self.response: Any = None  # the last one of the client's library, with status and headers
 

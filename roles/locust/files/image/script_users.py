@@ -115,6 +115,7 @@ class Presence:
         self.greenlet: gevent.Greenlet | None = None
         self.leaving = False
         self.call: Call | None = None
+        self.was_unsent = False  # the client has rejected its last request
         self.undecided: list[Call] = []  # the script has not judged their responses yet
 
     def run(self, users_run: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import gevent.event
 import tls
@@ -14,13 +14,21 @@ from gevent import GreenletExit
 from load_spec import Dataset, LoadSpec
 from locust import FastHttpUser, constant, task
 from locust.exception import StopUser
-from pacing import Clock, Draws, LoginWaits, numbers
+from pacing import Clock, Draws, LoginWaits, numbers, wait_s
 from recorder import Recorder
 from sending import send
 from sessions import Session
 
 LONGEST_S = 3600.0
 _EVERY_STATUS = frozenset(range(100, 600))
+
+
+class Outcome(NamedTuple):
+    """What became of a request: its kind of failure, empty for a success, and its latency in s."""
+
+    error: str
+    latency_s: float
+    was_sent: bool
 
 
 class Load:
@@ -35,6 +43,7 @@ class Load:
     ) -> None:
         self.spec = spec
         self.traffic = Traffic(spec, data or Dataset())
+        self.pauses_s = [each.pause_s for each in spec.traffic.requests] if spec.traffic.steps else []
         self.digests = SentDigests()
         self._clock = Clock(t0)
         self._numbers = numbers(worker, workers)
@@ -118,7 +127,7 @@ class StudyUser(FastHttpUser):
         now = load.now()
         load.recorder.user_started(now)
         self.started = True
-        residual_s = self.draws.residual_s(load.spec.think_time_s)
+        residual_s = self.draws.residual_s(load.spec.think_time_s, load.pauses_s)
         load.recorder.thinking(now, residual_s)
         if load.end.wait(residual_s):
             raise GreenletExit
@@ -154,45 +163,45 @@ class StudyUser(FastHttpUser):
         request = load.traffic.requests[choice.request]
         think_s = self.draws.think_s(load.spec.think_time_s)
         self.chain.transaction(line(request.name, choice.row, think_s))
-        self._send(request, choice.row)
-        self._think(think_s)
+        sent = self._send(request, choice.row)
+        self._think(wait_s(think_s, was_sent=sent.was_sent))
 
     def _transaction(self, choice: Choice) -> None:
         """All steps in order; the first failed one ends the transaction.
 
-        All pauses are drawn beforehand, so that a failure changes no later draw.
+        All pauses are drawn beforehand, so that a failure changes no later draw. The think time follows the last pause.
         """
         load, steps = self.load, self.load.traffic.requests
-        waits = [self.draws.think_s(step.pause_s) for step in steps[:-1]]
-        waits.append(self.draws.think_s(load.spec.think_time_s))
+        waits = [self.draws.think_s(step.pause_s) for step in steps]
+        waits[-1] += self.draws.think_s(load.spec.think_time_s)
         lines = [line(step.name, choice.row, wait_s) for step, wait_s in zip(steps, waits, strict=True)]
         self.chain.transaction(b"".join(lines))
         self.session.begin_transaction()
         since, total_s = load.now(), 0.0
         for number, step in enumerate(steps, 1):
-            error, latency_s = self._send(step, choice.row)
-            total_s += latency_s
-            if error or number == len(steps):
-                load.recorder.transaction(load.now(), since, error, total_s)
+            sent = self._send(step, choice.row)
+            total_s += sent.latency_s
+            if sent.error or number == len(steps):
+                load.recorder.transaction(load.now(), since, sent.error, total_s)
                 break
             self._think(waits[number - 1])
-        self._think(waits[-1])
+        self._think(wait_s(waits[-1], was_sent=sent.was_sent))
 
-    def _send(self, request: CompiledRequest, row: int) -> tuple[str, float]:
-        """Send one request and count it; return its kind of failure and its latency in s. It never raises."""
+    def _send(self, request: CompiledRequest, row: int) -> Outcome:
+        """Send one request and count it. It never raises."""
         load, session = self.load, self.session
         prepared = session.prepare(load.traffic, request, row)
         sent_at = load.now()
         load.recorder.sent(sent_at, name=request.name)
         began = time.perf_counter()
         if isinstance(prepared, str):
-            error, latency_s = prepared, 0.0
+            found = Outcome(prepared, 0.0, was_sent=False)
         else:
             answer = send(self.client, prepared, request)
             latency_s = time.perf_counter() - began
-            error = session.keep(request, answer)
-        load.recorder.answered(load.now(), sent_at, error, latency_s, request.name)
-        return error, latency_s
+            found = Outcome(session.keep(request, answer), latency_s, was_sent=answer.response is not None)
+        load.recorder.answered(load.now(), sent_at, found.error, found.latency_s, request.name)
+        return found
 
     def _think(self, duration_s: float) -> None:
         load = self.load
