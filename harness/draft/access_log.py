@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus
 
 from harness.draft import log_lines
-from harness.draft.found import SAFE, FoundRequest, FoundTraffic, count, name_of, study_name, with_own_names
+from harness.draft.found import SAFE, FoundRequest, FoundTraffic, coded, count, name_of, study_name, with_own_names
 from harness.draft.har import STATIC
 from harness.draft.openapi import NOT_OF_USERS
 from harness.draft.path_groups import SLOT, Group, Groups, Values
@@ -133,10 +133,9 @@ def _target(target: str) -> tuple[str, list[tuple[str, str]]]:
     """Return the percent-encoded path, and the parameters without doubled names."""
     path, _, query = target.partition("?")
     query = query.partition("#")[0]
-    path = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path.partition("#")[0])
     pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=None)
     kept = [(name, value) for name, value in pairs if name and "${" not in name and name.isprintable()]
-    return quote(path, safe="/%:@!$&'()*+,;=~-._"), kept[:30]
+    return coded(path.partition("#")[0]), kept[:30]
 
 
 def _traffic(log: _Log, groups: Sequence[Group]) -> FoundTraffic:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from harness.grid.bodies import Values
 
@@ -99,6 +100,11 @@ def study_name(text: str) -> str:
     """Return a text as the name of a study: letters, digits, dots, underscores and dashes."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._").lower()
     return name[:40].strip("-._") or "study"
+
+
+def coded(text: str, more: str = "") -> str:
+    """Return a path as it can be sent: other characters are percent-encoded, codes stay; `more` are allowed too."""
+    return quote(re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", text), safe=f"/%:@!$&'()*+,;=~-._{more}")
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

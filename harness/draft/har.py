@@ -9,10 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from harness.draft import har_bodies, tokens
-from harness.draft.found import METHODS, SAFE, FoundRequest, FoundTraffic, count, name_of, study_name, with_own_names
+from harness.draft.found import (
+    METHODS,
+    SAFE,
+    FoundRequest,
+    FoundTraffic,
+    coded,
+    count,
+    name_of,
+    study_name,
+    with_own_names,
+)
 from harness.draft.secret_references import References
 from harness.draft.sources import json_of, mapping, read, sequence, shown, text_of, value_of
 from harness.errors import BadInput
@@ -201,7 +211,7 @@ def _add(recording: Recording, entry: dict[str, Any], at: int) -> str:
 
 def _target(url: SplitResult) -> tuple[str, dict[str, Any]]:
     """Return path and parameters; a query that parameters cannot express stays in the path."""
-    path = quote(url.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    path = coded(url.path or "/")
     if not url.query:
         return path, {}
     pairs = parse_qsl(url.query, keep_blank_values=True)
@@ -213,8 +223,7 @@ def _target(url: SplitResult) -> tuple[str, dict[str, Any]]:
     is_same = rebuilt == url.query or ("=" in url.query and sorted(parse_qsl(rebuilt, True)) == sorted(pairs))
     if is_same:
         return path, plain
-    query = quote(url.query, safe="/%:@!$&'()*+,;=~-._?")
-    return f"{path}?{query}", {}
+    return f"{path}?{coded(url.query, '?')}", {}
 
 
 def _pairs(headers: object) -> list[tuple[str, str]]:

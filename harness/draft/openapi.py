@@ -10,7 +10,17 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from harness.draft import openapi_values as values
-from harness.draft.found import METHODS, SAFE, FoundRequest, FoundTraffic, count, name_of, study_name, with_own_names
+from harness.draft.found import (
+    METHODS,
+    SAFE,
+    FoundRequest,
+    FoundTraffic,
+    coded,
+    count,
+    name_of,
+    study_name,
+    with_own_names,
+)
 from harness.draft.json_schema import Examples
 from harness.draft.secret_references import References
 from harness.draft.sources import ParsedDocument, mapping, sequence, shown
@@ -130,7 +140,7 @@ class OpenApi:
         return FoundRequest(
             name=name_of(operation.id or operation.shown),
             method=operation.method,
-            path=quote(path, safe="/%:@!$&'()*+,;=~-._"),
+            path=coded(path),
             params=params,
             headers=headers,
             body_kind=kind,
