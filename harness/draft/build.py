@@ -16,6 +16,7 @@ from harness.deploy import host_locks
 from harness.deploy.inventory.files import resolve_path
 from harness.deploy.inventory.hosts import Inventory
 from harness.deploy.inventory.resolve import describe, find
+from harness.deploy.role_values import RoleValues
 from harness.draft import access_log, grid_text, har, locustfile, observe, openapi
 from harness.draft.choices import Choices
 from harness.draft.container import ImageSettings, RunningImage, running
@@ -24,6 +25,7 @@ from harness.draft.grid_text import FirstGrid
 from harness.draft.sources import ParsedDocument, is_url
 from harness.errors import BadInput
 from harness.grid import yamlfile
+from harness.words import short
 
 LAB = "inventory/lab"
 DOCUMENTS = (
@@ -65,6 +67,8 @@ class Builder:
         """Return the grid; raises BadInput for unusable input, CannotRun if the image does not start."""
         choices = self.choices
         choices.check()
+        if choices.image and (wrong := RoleValues.read(self.root).wrong("ml_server_image", choices.image)):
+            raise BadInput(*(f"--image: got {short(choices.image)}. {words}" for _, words in wrong))
         folder = Path(choices.grid).parent if choices.grid else Path()
         traffic = self._of_source(folder)
         inventory = self._inventory(folder)
@@ -217,6 +221,8 @@ class Builder:
         for request, each in zip(traffic.requests, seen, strict=True):
             body = f", body {each.pattern}" if each.pattern else ""
             self.notify(f"{request.name}: {each.shown}{body}")
+            if each.reason:
+                self.notify(f"  the service responds: {each.reason}")
         requests = grid_text.without_lost_extractions(observe.with_observations(traffic.requests, seen), seen)
         return replace(traffic, requests=requests), tuple(seen)
 

@@ -87,7 +87,8 @@ def _image(client: docker.DockerClient, name: str, notify: Callable[[str], None]
     except docker.errors.ImageNotFound:
         notify(f"pulls {name}")
     try:
-        return client.images.pull(name, **({} if ":" in name.rpartition("/")[2] or "@" in name else {"tag": "latest"}))
+        has_tag = ":" in name.rpartition("/")[2] or "@" in name
+        return client.images.pull(name) if has_tag else client.images.pull(name, tag="latest")
     except docker.errors.APIError as error:
         fix = f"Fix: check the name, or run 'docker login' and 'docker pull {name}'"
         raise CannotRun(f"--image: {name} cannot be pulled: {_words(error)}. {fix}") from None
@@ -111,7 +112,7 @@ def _container(client: docker.DockerClient, settings: ImageSettings, port: int, 
         name=f"scale-out-init-{uuid.uuid4().hex[:8]}",
         environment=dict(settings.env),
         labels={"scale-out.lab": lab},
-        ports={f"{port}/tcp": ("127.0.0.1", None)},
+        ports={f"{port}/tcp": ("127.0.0.1", 0)},  # the engine chooses a free port
         cap_drop=["ALL"],
         security_opt=["no-new-privileges:true"],
         pids_limit=1024,

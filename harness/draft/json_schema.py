@@ -45,7 +45,7 @@ class Examples:
 
         Raises BadInput for a reference to another document, to nothing, or to itself.
         """
-        found, extra = mapping(node), {}
+        found, extra = mapping(node), dict[str, Any]()
         for _ in range(_MOST_REFERENCES):
             if not isinstance(reference := found.get("$ref"), str):
                 return {**found, **extra}, where
@@ -130,14 +130,20 @@ class Examples:
         return {"boolean": True, "null": None}.get(str(kind), {} if kind is None and not name else "example")
 
     def _object(self, own: dict[str, Any], where: Path_, above: tuple[Path_, ...]) -> Any:
-        """Return an object with its required properties, and those with examples; without required ones with all."""
+        """Return an object with its required properties, and those with examples.
+
+        Without any, it has all properties that may not be null. If all may be null, they are often alternatives, and
+        the first one is taken.
+        """
         properties, required = mapping(own.get("properties")), set(map(str, sequence(own.get("required"))))
+        inner = {key: self.resolve(each, (*where, "properties", key))[0] for key, each in properties.items()}
+        writable = {key: each for key, each in inner.items() if not each.get("readOnly")}
+        wanted = [key for key, each in writable.items() if key in required or _given(each) is not _MISSING]
+        if not required and not wanted:
+            wanted = [key for key, each in writable.items() if not _may_be_null(each)] or list(writable)[:1]
         found: dict[str, Any] = {}
-        for key, schema in properties.items():
-            inner, _ = self.resolve(schema, (*where, "properties", key))
-            if inner.get("readOnly") or not (not required or key in required or _given(inner) is not _MISSING):
-                continue
-            value = self._value(schema, (*where, "properties", key), key, above)
+        for key in wanted:
+            value = self._value(properties[key], (*where, "properties", key), key, above)
             if value is _MISSING and key in required:
                 return _MISSING
             if value is not _MISSING:
@@ -180,6 +186,14 @@ def _matches(pattern: str, text: str) -> bool:
         return bool(re.search(pattern, text[:200]))
     except (re.error, RecursionError, OverflowError):
         return False
+
+
+def _may_be_null(schema: Mapping[str, Any]) -> bool:
+    options = [*sequence(schema.get("anyOf")), *sequence(schema.get("oneOf"))]
+    kinds = [schema.get("type"), *(mapping(each).get("type") for each in options)]
+    return bool(schema.get("nullable")) or any(
+        each == "null" or (isinstance(each, list) and "null" in each) for each in kinds
+    )
 
 
 def _given(schema: Mapping[str, Any]) -> Any:

@@ -19,6 +19,7 @@ from harness.draft.sources import mapping
 from harness.grid import json_paths, templates
 from harness.grid.bodies import content_type, pairs
 from harness.grid.request import HttpRequest
+from harness.words import short
 
 WITHIN_S = 30.0
 LARGEST_BODY = 1_000_000  # bytes of a response that are read
@@ -38,13 +39,15 @@ _OF_ERRORS = frozenset(("error", "errors", "detail", "message", "timestamp", "tr
 class Observed:
     """The response to one request: its status and a regular expression for its body ("" for none), or a problem.
 
-    `redirect` is the path to which it redirects, "" for none.
+    `redirect` is the path to which it redirects, "" for none. `reason` is the begin of a failure's body: for the
+    console only, as a service may repeat what it received.
     """
 
     status: int | None = None
     pattern: str = ""
     problem: str = ""
     redirect: str = ""
+    reason: str = ""
 
     @property
     def ok(self) -> bool:
@@ -88,7 +91,9 @@ class Observer:
                     status, body, headers = self._send(client, each, values)
                     pattern = body_pattern(body, headers.get("content-type", "")) if status < 300 else ""
                     place = urlsplit(headers.get("location", "")).path if 300 <= status < 400 else ""
-                    found.append(Observed(status=status, pattern=pattern, redirect=place[:80]))
+                    found.append(
+                        Observed(status=status, pattern=pattern, redirect=place[:80], reason=self._reason(status, body))
+                    )
                     values |= _extracted(each.extract, body)
                 except KeyError as error:
                     found.append(Observed(problem=_lacking(str(error.args[0]))))
@@ -105,11 +110,12 @@ class Observer:
         if request.params:
             query = urlencode([(name, templates.with_values(value, values)) for name, value in pairs(request.params)])
             target += ("&" if "?" in target else "?") + query
-        headers = {name: templates.with_values(value, values) for name, value in request.all_headers.items()}
+        plain = {**self._file_type(request), **request.all_headers}
+        headers = {name: templates.with_values(value, values) for name, value in plain.items()}
         sent = client.build_request(
             request.method,
             self.url.rstrip("/") + target,
-            headers={name: value.encode("latin-1") for name, value in {**self._file_type(request), **headers}.items()},
+            headers=[(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
             timeout=httpx.Timeout(self.within_s, connect=5),
             **self._body(request, values),
         )
@@ -138,6 +144,15 @@ class Observer:
         if request.file is not None:
             return {"content": self.files[request.file.path]}
         return {"content": filled(request.text).encode()} if request.text is not None else {}
+
+    def _reason(self, status: int, body: bytes) -> str:
+        """Return the begin of a failure's text without secrets; "" for a page or bytes."""
+        text = " ".join(body[:2000].decode("utf-8", "replace").split())
+        for name, value in self.secrets.items():
+            text = text.replace(value, name)
+        return (
+            short(text, 200, bare=True) if status >= 400 and not text.startswith("<") and "\ufffd" not in text else ""
+        )
 
     @staticmethod
     def _file_type(request: HttpRequest) -> dict[str, str]:

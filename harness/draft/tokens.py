@@ -44,7 +44,9 @@ def _replaced(request: FoundRequest, old: str, new: str) -> FoundRequest:
         request,
         path=change(request.path),
         params={
-            name: tuple(map(change, value)) if isinstance(value, tuple) else templates.mapped(value, change)
+            name: tuple(templates.mapped(value, change))
+            if isinstance(value, tuple)
+            else templates.mapped(value, change)
             for name, value in request.params.items()
         },
         headers=templates.mapped(request.headers, change),

@@ -31,7 +31,9 @@ def entry(url: str, method: str = "GET", at: str = "", **more: Any) -> dict[str,
         response["content"] = {"mimeType": "application/json", "text": json.dumps(more["answer"])}
     if "post" in more:
         request["postData"] = more["post"]
-    extra = {key: more[key] for key in ("_resourceType", "_fromCache", "_webSocketMessages") if key in more}
+    extra: dict[str, Any] = {
+        key: more[key] for key in ("_resourceType", "_fromCache", "_webSocketMessages") if key in more
+    }
     return {"startedDateTime": at, "time": 100, "request": request, "response": response, **extra}
 
 

@@ -192,6 +192,10 @@ def test_an_unusable_document_is_an_error_with_its_line(text: str, message: str)
         ({"A": {"type": "string", "pattern": "^(a+)+$"}}, "example"),
         ({"A": {"type": "integer", "maximum": -5}}, -5),
         ({"A": True}, {}),
+        (
+            {"A": {"properties": {"a": {"anyOf": [{"type": "boolean"}, {"type": "null"}]}, "b": {"nullable": True}}}},
+            {"a": True},
+        ),
     ],
 )
 def test_circular_and_unusual_schemas_have_an_example(schemas: dict[str, Any], value: object) -> None:
