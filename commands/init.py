@@ -7,59 +7,39 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from commands import options
+from commands import init_options, options
 from harness.errors import BadInput
 
 if TYPE_CHECKING:
     from commands.console import Console
     from harness.draft.build import Draft
+    from harness.draft.choices import Choices
 
 
 def init(
-    image: Annotated[
-        str, typer.Option(help="Image of your service. It is started once, and each request is sent once.")
-    ] = "",
-    url: Annotated[
-        str, typer.Option(help="Running service that receives each request once, instead of a started image.")
-    ] = "",
-    openapi: Annotated[str, typer.Option(help="OpenAPI document, version 3.0 or 3.1: a file or a URL.")] = "",
-    operation: Annotated[
-        list[str] | None,
-        typer.Option(help="Its operationId, or 'POST /items'; repeat for several. Default: all that only read."),
-    ] = None,
-    har: Annotated[str, typer.Option(help="Recording of a browser, a HAR file.")] = "",
-    host: Annotated[str, typer.Option(help="Host of the recording to use. Default: the most frequent one.")] = "",
-    as_steps: Annotated[
-        bool | None,
-        typer.Option(
-            "--steps/--mix", help="Recorded requests in order, or by frequency. Default: steps if one writes."
-        ),
-    ] = None,
-    locustfile: Annotated[str, typer.Option(help="Your Locust script; it runs unmodified.")] = "",
-    access_log: Annotated[
-        str, typer.Option(help="Access log of nginx or Apache, or with JSON lines, plain or gzip: a mix by frequency.")
-    ] = "",
-    inventory: Annotated[str, typer.Option(help="Inventory of your hosts. Default: inventory/lab.")] = "",
-    port: Annotated[int | None, typer.Option(help="Port of the image. Default: the one that it declares.")] = None,
-    health: Annotated[str, typer.Option(help="Path of the image's health check. Default: found by trying.")] = "",
-    env: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=VALUE for the image; NAME alone takes the value of the environment, for secrets."),
-    ] = None,
-    command: Annotated[str, typer.Option(help="Command of the image, instead of its own.")] = "",
-    vusers: Annotated[
-        list[int] | None, typer.Option(help="Number of users; repeat for several. Default: a search.")
-    ] = None,
-    grid: Annotated[str, typer.Option(help="File to write. Default: NAME.yaml, by the image or the source.")] = "",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
-    observe: Annotated[bool, typer.Option(help="Whether to start the image and send the requests.")] = True,
-    interactive: Annotated[
-        bool, typer.Option("--interactive", help="Enter missing options as answers to questions.")
-    ] = False,
+    image: init_options.Image = "",
+    url: init_options.ServiceUrl = "",
+    openapi: init_options.OpenApiFile = "",
+    operation: init_options.Operations = None,
+    har: init_options.HarFile = "",
+    host: init_options.HarHost = "",
+    as_steps: init_options.AsSteps = None,
+    locustfile: init_options.Locustfile = "",
+    access_log: init_options.AccessLog = "",
+    inventory: init_options.Hosts = "",
+    port: init_options.Port = None,
+    health: init_options.Health = "",
+    env: init_options.Env = None,
+    command: init_options.Command = "",
+    vusers: init_options.Users = None,
+    grid: init_options.NewGrid = "",
+    force: init_options.Force = False,
+    observe: init_options.Observe = True,
+    interactive: init_options.Interactive = False,
 ) -> None:
     """Write a commented grid from what you have: an image, an OpenAPI document, a recording, a log, a script, hosts.
 
@@ -67,13 +47,8 @@ def init(
 
     Credentials are replaced by references to environment variables. The command checks the grid as `plan` does.
     """
-    from commands import init_questions
-    from commands.console import Console
-    from harness.draft import writing
-    from harness.draft.build import Builder
     from harness.draft.choices import Choices
 
-    console = Console()
     choices = Choices(
         image=image,
         url=url,
@@ -93,6 +68,17 @@ def init(
         grid=grid,
         observe=observe,
     )
+    draft_by(choices, force, interactive)
+
+
+def draft_by(choices: Choices, force: bool, interactive: bool) -> None:
+    """Build, write and check a grid by the user's choices, and print the next command."""
+    from commands import init_questions
+    from commands.console import Console
+    from harness.draft import writing
+    from harness.draft.build import Builder
+
+    console = Console()
     if interactive:
         choices = init_questions.completed(choices, console.question)
     may_write = writing.check_folder if force else writing.check_free

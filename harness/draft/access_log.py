@@ -36,7 +36,7 @@ _ATTACK = re.compile(
 )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Log:
     file: str
     groups: Groups = field(default_factory=Groups)
@@ -49,7 +49,7 @@ class _Log:
 
 def found_in(file: str) -> FoundTraffic:
     """Return the mix of a log's successful GET and HEAD requests; raises BadInput without any."""
-    log = _Log(file)
+    log = _Log(file=file)
     for number, line in _lines(file):
         _add(log, number, line)
     groups = log.groups

@@ -216,7 +216,7 @@ class Builder:
         """Return the traffic with the observed statuses and bodies."""
         secrets = {name: os.environ[name] for name in traffic.secrets if os.environ.get(name)}
         row: Mapping[str, Any] = traffic.rows[0] if traffic.rows else {}
-        observer = observe.Observer(url, row, traffic.files, secrets)
+        observer = observe.Observer(url=url, row=row, files=traffic.files, secrets=secrets)
         seen = observer.observe(traffic.requests, traffic.is_steps)
         for request, each in zip(traffic.requests, seen, strict=True):
             body = f", body {each.pattern}" if each.pattern else ""

@@ -99,6 +99,9 @@ class Choices:
                 problems.append(
                     f"--env: got {shown(name)}. Allowed: NAME=VALUE, or NAME for its value in the environment"
                 )
+            elif not sign and name != name.upper():
+                words = "a value of the environment has a name in capital letters"
+                problems.append(f"--env: got {shown(name)}: {words}. Fix: write {name}=VALUE")
             elif not sign and not os.environ.get(name):
                 problems.append(
                     f"--env: {name} is not set in the environment. Fix: export {name}, or write {name}=VALUE"
@@ -124,7 +127,8 @@ class Choices:
         if self.env:
             pairs = [each.partition("=") for each in self.env]
             found["ml_server_env"] = {
-                name: value if sign and not is_secret_name(name) else {"env": name} for name, sign, value in pairs
+                name: value if sign and not is_secret_name(name) else {"env": name.upper()}
+                for name, sign, value in pairs
             }
         if self.command:
             found["ml_server_command"] = self.arguments
@@ -133,4 +137,4 @@ class Choices:
     def references(self) -> Sequence[str]:
         """Return the environment variables to which the role variables of the grid refer."""
         pairs = [each.partition("=") for each in self.env]
-        return [name for name, sign, _ in pairs if not sign or is_secret_name(name)]
+        return [name.upper() for name, sign, _ in pairs if not sign or is_secret_name(name)]

@@ -55,7 +55,7 @@ class HarEntry:
     response: Any  # the JSON of the response's body; None for another body
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Recording:
     """The entries of a HAR file, and how many were left out for which reason."""
 
@@ -145,7 +145,7 @@ def _read(file: str) -> Recording:
         line = text.count("\n", 0, text.find('"log"')) + 1 if '"log"' in text else 1
         words = 'not a HAR file: no "log" with "entries". Fix: export the recording as HAR from the browser'
         raise BadInput(f"{file}:{line}: {words}")
-    recording = Recording(file)
+    recording = Recording(file=file)
     for at, each in enumerate(log["entries"]):
         reason = _add(recording, mapping(each), at)
         recording.left_out[reason] += bool(reason)

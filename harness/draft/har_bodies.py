@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from harness.draft.found import study_name
 from harness.draft.secret_references import SECRET_FORM
 from harness.draft.sources import mapping, sequence, value_of
+from harness.grid import http
 
 LARGEST_TEXT = 64_000  # characters of a body in the grid; a larger one becomes a file
 LARGEST_FILE = 8_000_000  # bytes
@@ -46,7 +47,7 @@ def used(files: Mapping[str, bytes], text: str) -> dict[str, bytes]:
 
 def of(post: dict[str, Any], at: int, files: dict[str, bytes]) -> FoundBody:
     """Return the body of the entry number `at`; bodies that a grid cannot contain are added to `files`."""
-    mime = str(post.get("mimeType") or "").strip()
+    mime = _type(str(post.get("mimeType") or "").strip())
     kind = mime.partition(";")[0].strip().lower()
     text = post["text"] if isinstance(post.get("text"), str) else ""
     params = [mapping(each) for each in sequence(post.get("params"))]
@@ -78,7 +79,7 @@ def _of_text(text: str, kind: str, mime: str, at: int, files: dict[str, bytes]) 
         value = value_of(text)
         if value is not None:
             return FoundBody("json", value, "" if kind == "application/json" else mime)
-    return FoundBody("text", text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), mime)
+    return FoundBody("text", text, mime)
 
 
 def _file(content: bytes, mime: str, name: str, files: dict[str, bytes]) -> FoundBody:
@@ -132,9 +133,13 @@ def _multipart(mime: str, content: bytes, params: list[dict[str, Any]], at: int,
         body = _file(value or b"empty: the recording lacks this file\n", "", own, files)
         if body.problem:
             return body
-        part = {"name": name, "file": own, "filename": str(file_name or ""), "type": str(kind or "")}
+        part = {"name": name, "file": own, "filename": str(file_name or ""), "type": _type(str(kind or ""))}
         found.append({key: each for key, each in part.items() if each})
     return FoundBody("multipart", found) if found else FoundBody()
+
+
+def _type(text: str) -> str:
+    return "" if http.wrong_value(text) or "${" in text else text
 
 
 def _parsed(mime: str, content: bytes) -> list[tuple[str, bytes, str | None, str | None]]:

@@ -179,7 +179,7 @@ class Examples:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Whether a text matches; a pattern of a stranger may take for ever, so only simple ones are tried."""
+    """Whether a text matches; unknown patterns may take exponential time, so only simple ones are tried."""
     if len(pattern) > 200 or re.search(r"[+*}]\)?[+*{]", pattern):
         return False
     try:

@@ -65,7 +65,7 @@ class Observed:
         return f"status {self.status}{f': {advice}' if advice else ''}"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Observer:
     """A client of a running service at a URL; `secrets` are variable → value, `files` name → content."""
 

@@ -9,7 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from harness.draft.found import FoundRequest
+from harness.draft.secret_references import can_be_key
 from harness.draft.sources import mapping, sequence
+from harness.grid import http
 
 
 def with_credential(request: FoundRequest, name: str, scheme: dict[str, Any]) -> FoundRequest:
@@ -17,6 +19,8 @@ def with_credential(request: FoundRequest, name: str, scheme: dict[str, Any]) ->
     variable = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_") or "CREDENTIAL"
     reference = f"${{secret.{variable if not variable[0].isdigit() else f'SECRET_{variable}'}}}"
     kind, where, key = scheme.get("type"), scheme.get("in"), str(scheme.get("name") or name)
+    if kind == "apiKey" and not (can_be_key(key) if where == "query" else http.is_token(key)):
+        return request  # of a damaged document
     if kind == "apiKey" and where == "query":
         return replace(request, params={**request.params, key: reference})
     if kind == "apiKey" and where == "cookie":

@@ -19,7 +19,7 @@ _VERSION = re.compile(r"v\d+", re.I)
 Values = tuple[str, ...]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Group:
     """Requests of one method and form: `segments` with SLOT for each that varies, and names of parameters.
 
@@ -56,7 +56,7 @@ class Groups:
         form = tuple(SLOT if _is_id(each) else each for each in segments)
         pairs = sorted(dict(query).items())
         names = tuple(name for name, _ in pairs)
-        group = self._groups.setdefault((method, form, names), Group(method, form, names))
+        group = self._groups.setdefault((method, form, names), Group(method=method, segments=form, names=names))
         group.add(
             (*(own for own, each in zip(segments, form, strict=True) if each == SLOT), *(value for _, value in pairs))
         )
@@ -82,7 +82,7 @@ def _merged_at(groups: list[Group], place: int) -> Iterable[Group]:
         if len(several) <= MOST_SEGMENTS_APART:
             yield from several
             continue
-        found = Group(method, form, names)
+        found = Group(method=method, segments=form, names=names)
         before = form[:place].count(SLOT)
         for each in several:
             for values, number in each.combinations.items():

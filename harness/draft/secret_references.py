@@ -12,8 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from harness.draft.found import FoundRequest
+from harness.grid import http, templates
 from harness.grid.templates import escaped
 from harness.secrecy import Hidden, is_secret_name
+from harness.words import short
 
 _FORMS = (
     r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"  # JSON Web Token
@@ -23,6 +25,7 @@ SECRET_FORM = re.compile(rf"(?<![A-Za-z0-9]){_FORMS}")
 _SCHEME = re.compile(r"(Bearer|Basic|Token|ApiKey|Digest|Negotiate)\s+(\S.*)", re.I | re.S)
 _NAMED = re.compile(r"""(?P<head>(?P<name>[A-Za-z_][\w.-]{0,63})["']?\s*[:=]\s*["']?)(?P<value>[^"'&\s,;<>{}]+)""")
 _ELEMENT = re.compile(r"(?P<head><(?P<name>[\w.:-]{1,64})(?:\s[^<>]*)?>)(?P<value>[^<>]+)(?=</)")
+LONGEST_KEY = 150  # characters; YAML allows 1024 with escapes, as in \u0000
 _SHORTEST = 6  # characters of a value that is searched in other texts
 
 
@@ -58,6 +61,7 @@ class References:
         return f"${{secret.{variable}}}"
 
     def _request(self, request: FoundRequest) -> FoundRequest:
+        wrong = {name for name, _ in http.wrong_headers(request.headers)}
         body = self._tree(request.body, "") if request.body_kind in ("json", "form") else request.body
         if request.body_kind == "text":
             body = self.text(str(request.body))
@@ -66,10 +70,19 @@ class References:
         return replace(
             request,
             path=self._path(request.path),
-            params={name: self._value(name, value) for name, value in request.params.items() if "${" not in name},
-            headers={name: self._header(name, value) for name, value in request.headers.items()},
+            params={name: self._value(name, value) for name, value in request.params.items() if can_be_key(name)},
+            headers={name: self._header(name, value) for name, value in request.headers.items() if name not in wrong},
             body=body,
+            remarks=(*request.remarks, *self._left_out(request, wrong)),
         )
+
+    @staticmethod
+    def _left_out(request: FoundRequest, wrong: set[str]) -> list[str]:
+        """Return remarks about names that a grid cannot contain."""
+        bodies = (request.body,) if request.body_kind in ("json", "form") else ()
+        names = [name for value in (request.params, *bodies) for _, name in templates.keys(value)]
+        unusable = [*wrong, *(name for name in names if not can_be_key(name))]
+        return [f"left out, as a grid cannot contain it: {short(name, 40)}" for name in unusable]
 
     def _path(self, path: str) -> str:
         """A path whose query, and segments after a name such as `token`, have no secrets."""
@@ -104,7 +117,7 @@ class References:
         """Plain data whose keys have no templates. Everything below a secret name is secret."""
         secret = secret or bool(name and is_secret_name(name))
         if isinstance(value, Mapping):
-            return {key: self._tree(inner, str(key), secret) for key, inner in value.items() if "${" not in str(key)}
+            return {key: self._tree(inner, str(key), secret) for key, inner in value.items() if can_be_key(str(key))}
         if isinstance(value, list | tuple):
             return [self._tree(each, name, secret) for each in value]
         return self._leaf(value, name, secret)
@@ -137,6 +150,11 @@ class References:
 
 
 _WHOLE_NAMES = re.compile(r"(?i)(?:[a-z]+[-_])*(?:tokens?|secrets?|passwords?|sessions?|api[-_]?keys?|reset|invites?)")
+
+
+def can_be_key(name: str) -> bool:
+    """Whether a grid can contain a key: names have no templates, and YAML limits their length."""
+    return "${" not in name and len(name) <= LONGEST_KEY
 
 
 def _named(text: str) -> list[tuple[int, int, str]]:

@@ -72,7 +72,7 @@ def text_of(name: str, content: bytes) -> str:
 def json_of(name: str, text: str) -> Any:
     """Return the value of a JSON text; raises BadInput with its line."""
     try:
-        return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        return _whole(json.loads(text, parse_constant=_no_number, parse_float=_finite))
     except json.JSONDecodeError as error:
         raise BadInput(f"{name}:{error.lineno}: not JSON: {error.msg}") from None
     except (RecursionError, ValueError) as error:
@@ -83,9 +83,18 @@ def json_of(name: str, text: str) -> Any:
 def value_of(text: str) -> Any:
     """Return the value of a JSON text; None for null, and for a text that is not JSON."""
     try:
-        return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        return _whole(json.loads(text, parse_constant=_no_number, parse_float=_finite))
     except (ValueError, RecursionError):
         return None
+
+
+def _whole(value: Any) -> Any:
+    """Plain data without halves of surrogate pairs, which JSON can contain and UTF-8 cannot."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_whole(key): _whole(each) for key, each in value.items()}
+    return [_whole(each) for each in value] if isinstance(value, list) else value
 
 
 def _no_number(name: str) -> Any:

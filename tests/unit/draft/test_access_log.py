@@ -107,7 +107,7 @@ def test_attacks_and_secrets_are_left_out(tmp_path: Path) -> None:
         ),
         ("{broken", None),
         ('{"status": true, "path": "/a"}', None),
-        ("Oct 10 13:55:36 host sshd[1]: refused", None),
+        ("Oct 10 13:55:36 host sshd[1]: closed", None),
         ('"' * 5000, None),
     ],
 )

@@ -28,6 +28,10 @@ from tests.drafts import ROOT, loaded
         (Choices(url="ftp://x"), "--url: got 'ftp://x'. Allowed: a URL of HTTP"),
         (Choices(image="a", vusers=(0,)), "--vusers: got 0. Allowed: 1 to 50000"),
         (Choices(image="a", env=("1=2",)), "--env: got '1'. Allowed: NAME=VALUE"),
+        (
+            Choices(image="a", env=("home",)),
+            "--env: got 'home': a value of the environment has a name in capital letters",
+        ),
         (Choices(image="a", env=("NOT_SET_HERE",)), "--env: NOT_SET_HERE is not set in the environment. Fix: export"),
     ],
 )
@@ -39,13 +43,13 @@ def test_options_that_do_not_fit_are_errors(choices: Choices, message: str) -> N
 
 def test_secrets_of_the_environment_are_references_in_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY", "s3cr3t")
-    choices = Choices(image="a", env=("WORKERS=4", "KEY", "DB_PASSWORD=hunter2"), command="run --bind ':80 0'")
+    choices = Choices(image="a", env=("WORKERS=4", "KEY", "db_password=hunter2"), command="run --bind ':80 0'")
     assert choices.variables() == {
-        "ml_server_env": {"WORKERS": "4", "KEY": {"env": "KEY"}, "DB_PASSWORD": {"env": "DB_PASSWORD"}},
+        "ml_server_env": {"WORKERS": "4", "KEY": {"env": "KEY"}, "db_password": {"env": "DB_PASSWORD"}},
         "ml_server_command": ["run", "--bind", ":80 0"],
     }
     assert choices.references() == ["KEY", "DB_PASSWORD"]
-    assert choices.environment({"KEY": "s3cr3t"}) == {"WORKERS": "4", "KEY": "s3cr3t", "DB_PASSWORD": "hunter2"}
+    assert choices.environment({"KEY": "s3cr3t"}) == {"WORKERS": "4", "KEY": "s3cr3t", "db_password": "hunter2"}
 
 
 def test_questions_are_only_about_missing_options() -> None:

@@ -94,9 +94,9 @@ def test_requests_that_failed_are_comments_and_take_their_data_with_them(tmp_pat
 
 
 def test_without_any_success_every_request_stays(tmp_path: Path) -> None:
-    seen = (Observed(status=401), Observed(problem="no response: refused"))
+    seen = (Observed(status=401), Observed(problem="no response: closed"))
     assert len(loaded(tmp_path, TWO, observed=seen).requests) == 2
-    assert "# FIX: no response: refused" in first_grid(TWO, observed=seen).text()
+    assert "# FIX: no response: closed" in first_grid(TWO, observed=seen).text()
 
 
 @pytest.mark.parametrize(
