@@ -28,6 +28,8 @@ HEALTH_PATHS = (
 )
 WITHIN_S = 300.0  # as ml_server_ready_within_s
 _REQUEST_S = 5.0
+DIAGNOSIS_S = 10.0  # a container that can never become ready is found after this time
+_FAILED = 1  # exit code of the program below: waiting is useless
 SETTLED_S = 20.0  # a service may return 404 until its application is loaded
 _WAIT_PROGRAM = "roles/ml_server/files/wait_until_ready.py"
 
@@ -68,7 +70,10 @@ def running(root: Path, settings: ImageSettings, lab: str, notify: Callable[[str
         image = _image(client, settings.image, notify)
         port = settings.port or _declared_port(settings.image, image)
         with _container(client, settings, port, lab) as container:
-            url = f"http://127.0.0.1:{_published(container, port)}"
+            published = _published(container, port)
+            if not published:
+                raise CannotRun(_diagnosis(root, container, port, settings.health or "/")[1])
+            url = f"http://127.0.0.1:{published}"
             notify(f"waits until {settings.image} responds on port {port}")
             yield RunningImage(url, port, _ready_path(root, container, settings, port, url))
     except (docker.errors.DockerException, requests.RequestException) as error:
@@ -127,22 +132,17 @@ def _container(client: docker.DockerClient, settings: ImageSettings, port: int, 
 
 
 def _published(container: Any, port: int) -> int:
+    """Return the port of this machine; 0 if the container has ended."""
     container.reload()
     published = (container.attrs["NetworkSettings"].get("Ports") or {}).get(f"{port}/tcp") or []
-    if not published:
-        raise CannotRun(_report(container, str(container.name)))
-    return int(published[0]["HostPort"])
-
-
-def _report(container: Any, name: str) -> str:
-    lines = container.logs(tail=5).decode(errors="replace").strip().splitlines()
-    return f"container {name} ended. Its last lines: {' / '.join(lines) or 'none'}"
+    return int(published[0]["HostPort"]) if published else 0
 
 
 def _ready_path(root: Path, container: Any, settings: ImageSettings, port: int, url: str) -> str:
     """Wait for the first health check with status 200, and return its path; raises CannotRun with the reason."""
     paths = (settings.health,) if settings.health else HEALTH_PATHS
     deadline, responds_since = time.monotonic() + settings.within_s, 0.0
+    next_diagnosis = time.monotonic() + DIAGNOSIS_S
     with httpx.Client(trust_env=False, timeout=_REQUEST_S) as client:
         while (now := time.monotonic()) < deadline:
             statuses = list(_statuses(client, url, paths))
@@ -152,13 +152,17 @@ def _ready_path(root: Path, container: Any, settings: ImageSettings, port: int, 
             container.reload()
             if container.status != "running" or (responds_since and now - responds_since > SETTLED_S):
                 break
+            if now > next_diagnosis:
+                next_diagnosis = now + DIAGNOSIS_S
+                if _diagnosis(root, container, port, paths[0])[0] == _FAILED:
+                    break
             time.sleep(0.5)
     if responds_since and not settings.health:
         raise BadInput(
             f"--health: {settings.image} responds, but with status 200 to none of {', '.join(paths)}. "
             "Fix: add --health PATH, a path that returns 200 without login"
         )
-    raise CannotRun(_diagnosis(root, container, port, paths[0]))
+    raise CannotRun(_diagnosis(root, container, port, paths[0])[1])
 
 
 def _statuses(client: httpx.Client, url: str, paths: Sequence[str]) -> Iterator[int]:
@@ -173,8 +177,8 @@ def _statuses(client: httpx.Client, url: str, paths: Sequence[str]) -> Iterator[
             return
 
 
-def _diagnosis(root: Path, container: Any, port: int, path: str) -> str:
-    """Return why a container is not ready, by the program that also waits for the study's servers."""
+def _diagnosis(root: Path, container: Any, port: int, path: str) -> tuple[int, str]:
+    """Return an exit code and why a container is not ready, by the program that waits for the study's servers."""
     awaited = {"container": container.name, "port": port, "path": path, "host": "", "attempt_s": 3, "timeout_s": 5}
     done = subprocess.run(
         [sys.executable, str(root / _WAIT_PROGRAM), json.dumps(awaited)],
@@ -184,5 +188,6 @@ def _diagnosis(root: Path, container: Any, port: int, path: str) -> str:
         timeout=60,
         env=container_engine.environment(),
     )
-    options = "The options of init for these variables: --port, --health, --env, --command"
-    return f"{done.stdout.strip() or done.stderr.strip()[-500:] or 'not ready'}. {options}"
+    options = "Options of init for these variables: --port, --health, --env, --command"
+    reason = done.stdout.strip() or done.stderr.strip()[-500:] or "not ready"
+    return done.returncode, f"{reason.rstrip('.')}. {options}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -112,15 +113,26 @@ class FirstGrid:
             _noted(
                 f"  duration: {self._duration_s}s", "of a trial; the steady window follows ramp-up and one think time"
             ),
-            _noted("  timeout: 10s", "a request without a response has failed after this time"),
+            _noted(f"  timeout: {self._timeout_s}s", "a request without a response has failed after this time"),
         ]
         return lines
 
     @property
     def _duration_s(self) -> int:
         """Long enough that each user ends some transactions in the steady window."""
-        transaction_s = self.think_time_s + sum(each.pause_s for each in self.traffic.requests)
-        return int(min(120, max(15, 8 + self.think_time_s + 3 * transaction_s)))
+        pauses_s = sum(each.pause_s for each in self.traffic.requests)
+        transaction_s = self.think_time_s + pauses_s + self._slowest_s * (len(self.traffic.requests) if pauses_s else 1)
+        return math.ceil(min(300, max(15, 8 + self.think_time_s + 3 * transaction_s)))
+
+    @property
+    def _slowest_s(self) -> float:
+        """Duration of the slowest observed response; 0 if nothing was observed."""
+        return max((each.took_s for each in self.observed or () if each.ok), default=0.0)
+
+    @property
+    def _timeout_s(self) -> int:
+        """Ten seconds, or more for a service that is slow without any load."""
+        return math.ceil(min(120, max(10, 5 * self._slowest_s)))
 
     def _traffic(self) -> list[str]:
         if self.traffic.script:

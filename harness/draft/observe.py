@@ -48,6 +48,7 @@ class Observed:
     problem: str = ""
     redirect: str = ""
     reason: str = ""
+    took_s: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -87,13 +88,15 @@ class Observer:
             for each in requests:
                 if not is_steps:
                     client.cookies.clear()
+                began = time.monotonic()
                 try:
                     status, body, headers = self._send(client, each, values)
                     pattern = body_pattern(body, headers.get("content-type", "")) if status < 300 else ""
                     place = urlsplit(headers.get("location", "")).path if 300 <= status < 400 else ""
-                    found.append(
-                        Observed(status=status, pattern=pattern, redirect=place[:80], reason=self._reason(status, body))
+                    seen = Observed(
+                        status=status, pattern=pattern, redirect=place[:80], took_s=time.monotonic() - began
                     )
+                    found.append(replace(seen, reason=self._reason(status, body)))
                     values |= _extracted(each.extract, body)
                 except KeyError as error:
                     found.append(Observed(problem=_lacking(str(error.args[0]))))
