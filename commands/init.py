@@ -138,6 +138,8 @@ def finish(console: Console, draft: Draft, is_valid: bool) -> None:
         console.print(f"wrote {draft.path}: {len(traffic.requests)} request{'s' * (len(traffic.requests) > 1)}{seen}")
         if observed is not None and not good:
             console.warn(f"no request succeeded. Fix the lines marked FIX in {draft.path} before a study")
+    if draft.grid.needs_image:
+        console.warn(f"no image is known. Fix: name the image of your service in {draft.path}, or add --image")
     if missing := [name for name in draft.secrets if not os.environ.get(name)]:
         console.print(f"first: export {' '.join(f'{name}=…' for name in missing)}")
     if not is_valid:

@@ -98,6 +98,7 @@ class Builder:
             service=_service_keys(choices.image, port, health),
             variables=choices.variables(),
             observed=observed,
+            needs_image=not choices.image and bool(choices.source or choices.url),
         )
         secrets = (*grid.used_secrets(), *choices.references())
         return Draft(path=path, grid=grid, files=_files(path, grid), secrets=tuple(dict.fromkeys(secrets)))
@@ -142,7 +143,8 @@ class Builder:
             return re.split(r"[:@]", self.choices.image.rpartition("/")[2])[0]
         if traffic is not None:
             return traffic.title
-        return httpx.URL(self.choices.url).host
+        host = httpx.URL(self.choices.url).host
+        return "service" if host == "localhost" or re.fullmatch(r"[\d.:]+|.*:.*", host) else host
 
     def _origin(self) -> str:
         choices = self.choices
@@ -161,6 +163,7 @@ class Builder:
         if not choices.observe or not choices.is_service:
             yield ""
         elif choices.url:
+            _require_response(choices.url)
             yield choices.url
         else:
             lab = describe(self.root, self.root / LAB, LAB)
@@ -182,7 +185,7 @@ class Builder:
     def _discovered(self, url: str) -> FoundTraffic:
         """Return the traffic by the service's own OpenAPI document, else one request of its first page."""
         names = self.choices.operations
-        with httpx.Client(trust_env=False, timeout=_DOCUMENT_S, follow_redirects=True) as client:
+        with httpx.Client(trust_env=False, timeout=_DOCUMENT_S, follow_redirects=True, verify=False) as client:  # noqa: S501 - as the requests that follow
             for path in DOCUMENTS:
                 try:
                     response = client.get(url.rstrip("/") + path)
@@ -225,6 +228,17 @@ class Builder:
                 self.notify(f"  the service responds: {each.reason}")
         requests = grid_text.without_lost_extractions(observe.with_observations(traffic.requests, seen), seen)
         return replace(traffic, requests=requests), tuple(seen)
+
+
+def _require_response(url: str) -> None:
+    """Raise BadInput if nothing responds at a URL."""
+    try:
+        httpx.get(url, timeout=_DOCUMENT_S, trust_env=False, verify=False)  # noqa: S501 - as the requests that follow
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        words = str(error) or type(error).__name__
+        raise BadInput(
+            f"--url: {_safe(url)} does not respond: {words}. Fix: start the service, or name its image"
+        ) from None
 
 
 def _levels(inventory: Inventory | None, has_image: bool) -> tuple[int, ...]:

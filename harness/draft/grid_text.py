@@ -21,7 +21,8 @@ class FirstGrid:
     """Everything that a first grid has.
 
     `service` are the keys of the grid's service, `variables` those of `vars`. `observed` has one response for each
-    request; None if nothing was sent. `vusers` are fixed levels; empty for a search. `folder` holds the data files.
+    request; None if nothing was sent. `needs_image` is true for traffic of a service whose image is not known. `vusers`
+    are fixed levels; empty for a search. `folder` holds the data files.
     """
 
     file: str
@@ -36,6 +37,7 @@ class FirstGrid:
     service: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
     observed: tuple[Observed, ...] | None = None
+    needs_image: bool = False
 
     @property
     def is_lab(self) -> bool:
@@ -67,8 +69,10 @@ class FirstGrid:
 
     def _service(self) -> list[str]:
         if not self.service and not self.variables:
+            found = "FIX: without an image, these requests are sent to the bundled example service. Name yours here:"
+            example = "The bundled example service is measured. To measure yours, remove the '#' and name its image:"
             return [
-                "# The bundled example service is measured. To measure yours, remove the '#' and name its image:",
+                f"# {found if self.needs_image else example}",
                 "# service: {image: registry.example/team/app:1.4, port: 8000, health: /healthz}",
             ]
         about = {
