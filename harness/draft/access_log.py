@@ -24,7 +24,7 @@ from harness.grid.templates import escaped
 from harness.secrecy import is_secret_name
 from harness.words import short
 
-MOST_LINES = 2_000_000
+MOST_LINES = 500_000  # half a minute of work
 LONGEST_LINE = 64_000  # bytes; the rest of a line is ignored
 MOST_REQUESTS, MOST_ROWS, MOST_GROUPS = 20, 1000, 200_000
 _LONGEST_TARGET = 2000
@@ -45,6 +45,7 @@ class _Log:
     left_out: Counter[str] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
     first_unread: int = 0
+    is_cut: bool = False
 
 
 def found_in(file: str) -> FoundTraffic:
@@ -52,6 +53,7 @@ def found_in(file: str) -> FoundTraffic:
     log = _Log(file=file)
     for number, line in _lines(file):
         _add(log, number, line)
+        log.is_cut = number == MOST_LINES
     groups = log.groups
     if not len(groups):
         groups = log.static
@@ -152,6 +154,8 @@ def _traffic(log: _Log, groups: Sequence[Group]) -> FoundTraffic:
         listed = ", ".join(f"{number:,} ({reason})" for reason, number in left.items())
         first = f"; line {log.first_unread} is the first in another format" if log.first_unread else ""
         notes.append(f"left out: {listed}{first}")
+    if log.is_cut:
+        notes.append(f"only the first {MOST_LINES:,} lines were read. Fix: give a shorter log of a typical hour")
     if rest:
         share = sum(each.total for each in rest) / served
         notes.append(f"the {MOST_REQUESTS} most frequent requests; {len(rest):,} others are {share:.0%} of the log")

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 
 from harness.draft.found import FoundRequest
+from harness.draft.secret_references import SECRET_FORM
 from harness.draft.sources import mapping
 from harness.grid import json_paths, templates
 from harness.grid.bodies import content_type, pairs
@@ -94,7 +95,10 @@ class Observer:
                     pattern = body_pattern(body, headers.get("content-type", "")) if status < 300 else ""
                     place = urlsplit(headers.get("location", "")).path if 300 <= status < 400 else ""
                     seen = Observed(
-                        status=status, pattern=pattern, redirect=place[:80], took_s=time.monotonic() - began
+                        status=status,
+                        pattern=pattern,
+                        redirect=SECRET_FORM.sub("…", place)[:80],
+                        took_s=time.monotonic() - began,
                     )
                     found.append(replace(seen, reason=self._reason(status, body)))
                     values |= _extracted(each.extract, body)

@@ -34,6 +34,7 @@ NOT_OF_USERS = re.compile(
     r"openapi(?:\.\w+)?|swagger\S*|docs|redoc|favicon\.ico)/?",
     re.I,
 )
+MOST_REQUESTS = 30  # without a choice
 _EXAMPLE_FILE = b"An example; replace it by a file of your service.\n" * 20
 _NOT_SENT = frozenset(("accept", "content-type", "authorization"))  # OpenAPI ignores such parameters
 
@@ -260,6 +261,10 @@ def found_in(document: ParsedDocument, names: Sequence[str]) -> FoundTraffic:
     """Return the traffic of a document's operations: by name, or all that only read; raises BadInput."""
     api = OpenApi(document)
     chosen = api.chosen(names)
+    if not names and len(chosen) > MOST_REQUESTS:
+        words = f"the first {MOST_REQUESTS} of {len(chosen)} operations that only read. Fix: choose with --operation"
+        api.notes.append(words)
+        chosen = chosen[:MOST_REQUESTS]
     references = References()
     made: list[FoundRequest] = []
     failed: list[str] = []

@@ -116,6 +116,13 @@ def test_lines_of_many_servers_are_read(text: str, expected: tuple[str, str, int
     assert (parsed and (parsed.method, parsed.target, parsed.status)) == expected
 
 
+def test_a_long_log_is_cut_and_that_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_log, "MOST_LINES", 3)
+    traffic = found(tmp_path, *[line("GET /a HTTP/1.1")] * 5)
+    assert traffic.requests[0].weight == 3
+    assert "only the first 3 lines were read" in " ".join(traffic.notes)
+
+
 def test_a_packed_log_is_read(tmp_path: Path) -> None:
     file = tmp_path / "access.log.1.gz"
     file.write_bytes(gzip.compress(line("GET /a HTTP/1.1").encode()))

@@ -108,6 +108,13 @@ def test_without_a_choice_every_operation_that_only_reads_is_a_request_of_a_vali
     assert any("addItem" in line for line in traffic.others)
 
 
+def test_a_large_document_becomes_a_mix_of_a_readable_size() -> None:
+    paths = {f"/a{number}": {"get": {}} for number in range(100)}
+    traffic = found({"openapi": "3.0.3", "paths": paths})
+    assert len(traffic.requests) == openapi.MOST_REQUESTS
+    assert "the first 30 of 100 operations" in traffic.notes[0]
+
+
 def test_a_body_is_made_from_its_schema_without_its_secrets(tmp_path: Path) -> None:
     grid = loaded(tmp_path, found(SHOP, "addItem"))
     (request,) = grid.requests
