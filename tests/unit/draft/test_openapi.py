@@ -109,7 +109,7 @@ def test_without_a_choice_every_operation_that_only_reads_is_a_request_of_a_vali
 
 
 def test_a_large_document_becomes_a_mix_of_a_readable_size() -> None:
-    paths = {f"/a{number}": {"get": {}} for number in range(100)}
+    paths: dict[str, Any] = {f"/a{number}": {"get": {}} for number in range(100)}
     traffic = found({"openapi": "3.0.3", "paths": paths})
     assert len(traffic.requests) == openapi.MOST_REQUESTS
     assert "the first 30 of 100 operations" in traffic.notes[0]
