@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from harness.errors import BadInput
 from harness.records.findings import Severity
 from harness.records.part import as_json
 from harness.records.trial import TrialRecord
@@ -164,6 +165,14 @@ class Console:
         self.finish()
         for line in text.split("\n"):
             self._err.print(f"[red]error:[/] {escape(visible(line))}")
+
+    def question(self, text: str, default: str) -> str:
+        """Print a question, and return the answer or the default; raises BadInput at the end of the input."""
+        shown = f"{text} [{default}]: " if default else f"{text}: "
+        try:
+            return self._out.input(escape(visible(shown))).strip() or default
+        except EOFError:
+            raise BadInput("--interactive: the input ended. Fix: use a terminal, or give all options") from None
 
     def raw(self, text: str) -> None:
         """Write text unchanged, for other programs."""

@@ -28,6 +28,7 @@ PACKAGES: dict[str, set[str]] = {
     "summarise": {"grid", "records", "judge"},
     "plan": {"grid", "records", "judge", "summarise"},
     "study": {"grid", "records", "deploy", "observe", "judge", "traffic", "summarise", "plan"},
+    "draft": {"grid", "records", "deploy", "traffic"},
 }
 ROOT_MODULES = {"errors", "words", "secrecy", "bootstrap", "docker_context"}
 # Folder of harness/summarise/ → folders that it may import. The modules outside the folders may import all of them.
