@@ -16,6 +16,7 @@ from harness.draft.found import study_name
 from harness.draft.secret_references import SECRET_FORM
 from harness.draft.sources import mapping, sequence, value_of
 from harness.grid import http
+from harness.grid.references import looks_like_reference
 
 LARGEST_TEXT = 64_000  # characters of a body in the grid; a larger one becomes a file
 LARGEST_FILE = 8_000_000  # bytes
@@ -77,7 +78,7 @@ def _of_text(text: str, kind: str, mime: str, at: int, files: dict[str, bytes]) 
         return _file(text.encode("utf-8", "replace"), mime, f"body-{at}.{'json' if 'json' in kind else 'txt'}", files)
     if "json" in kind:
         value = value_of(text)
-        if value is not None:
+        if value is not None and not looks_like_reference(value):
             return FoundBody("json", value, "" if kind == "application/json" else mime)
     return FoundBody("text", text, mime)
 

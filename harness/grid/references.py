@@ -73,6 +73,13 @@ def _has_form(value: dict[Any, Any]) -> bool:
     return value.keys() <= {"env", "prefix"} and isinstance(value.get("env"), str)
 
 
+def looks_like_reference(data: Any) -> bool:
+    """Whether a JSON body contains a mapping that a grid reads as a reference, as in {"env": "PROD"}."""
+    inner = [*data.values()] if isinstance(data, dict) else data if isinstance(data, list) else []
+    is_one = isinstance(data, dict) and _has_form(data) and bool(_UPPER.fullmatch(data["env"]))
+    return is_one or any(looks_like_reference(each) for each in inner)
+
+
 def _is_reference(value: dict[Any, Any], where: Path_) -> bool:
     if not _has_form(value):
         return False

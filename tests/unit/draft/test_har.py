@@ -157,6 +157,7 @@ def test_odd_entries_are_left_out_and_counted(tmp_path: Path) -> None:
     [
         ({"mimeType": "application/json", "text": "{broken"}, "text", "{broken"),
         ({"mimeType": "application/json", "text": '{"a": NaN}'}, "text", '{"a": NaN}'),
+        ({"mimeType": "application/json", "text": '[{"env": "PROD"}]'}, "text", '[{"env": "PROD"}]'),  # no reference
         ({"mimeType": "application/json; charset=utf-8", "text": '{"a": [1]}'}, "json_body", {"a": [1]}),
         (
             {"mimeType": "application/json", "text": base64.b64encode(b'{"a":1}').decode(), "encoding": "base64"},
