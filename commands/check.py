@@ -7,7 +7,10 @@ from harness.errors import EXIT_OBJECTIVE_MISSED
 
 
 def check(directory: options.Directory, as_json: options.Json = False) -> None:
-    """Recompute every figure and rule of a study from its raw files. The exit code is 1 when one differs."""
+    """Recompute every figure and rule of a study from its raw files. The exit code is 1 when one differs.
+
+    Example: `study.py check results/NAME-HASH`
+    """
     from dataclasses import asdict
 
     from commands.console import Console

@@ -18,6 +18,8 @@ def compare(
 
     The command writes comparison.html to the last study's directory. The exit code is 2 when the studies are not
     comparable.
+
+    Example: `study.py compare results/NAME-HASH results/OTHER-HASH`
     """
     from dataclasses import asdict
 
@@ -31,7 +33,8 @@ def compare(
         count = f"{len(directories)} director{'y' if len(directories) == 1 else 'ies'}"
         raise BadInput(f"compare: got {count}. Allowed: two or more, e.g. study.py compare results/a results/b")
     console = Console(as_json)
-    first, *others = [comparing.load(StudyDirectory(directory)) for directory in directories]
+    names = comparing.names(directories)
+    first, *others = [comparing.load(StudyDirectory(path), name) for path, name in zip(directories, names, strict=True)]
     found = [comparing.compare(first, other) for other in others]
     reasons = [f"{one.before} and {one.after}: {reason}" for one in found for reason in one.reasons]
     if reasons and not anyway:

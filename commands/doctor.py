@@ -12,6 +12,8 @@ def doctor(as_json: options.Json = False) -> None:
     """Check this machine's requirements, and print the command that fixes each missing one.
 
     The exit code is 4 when a requirement is missing.
+
+    Example: `study.py doctor --json`
     """
     from commands.console import Console
     from harness.deploy import readiness

@@ -8,13 +8,19 @@ from commands import options
 
 
 def down(
-    other_inventory: options.Inventory = None,
-    keep_images: Annotated[bool, typer.Option("--keep-images", help="Keep the images for the next study.")] = False,
+    inventory_name: Annotated[
+        str, typer.Option("--inventory", help="Inventory of the deployment, e.g. inventory/rehearsal.")
+    ] = "inventory/lab",
+    keep_images: Annotated[
+        bool, typer.Option("--keep-images", help="Keep the lab's images for the next study.")
+    ] = False,
 ) -> None:
     """Remove everything that this clone deployed to the lab or to machines. Results are kept.
 
     Packages of the distribution stay on machines. playbooks/rehearsal-down.yml removes the rehearsal fleet itself,
     playbooks/ec2-down.yml a rented one.
+
+    Example: `study.py down --inventory inventory/rehearsal --keep-images`
     """
     from commands.console import Console
     from harness.deploy import container_engine, host_locks, removal
@@ -22,9 +28,8 @@ def down(
     from harness.deploy.inventory.resolve import describe
 
     console = Console()
-    name = other_inventory or "inventory/lab"
-    path = resolve_path(options.ROOT, name, options.ROOT, "--inventory")
-    inventory = describe(options.ROOT, path, name, usable=False)
+    path = resolve_path(options.ROOT, inventory_name, options.ROOT, "--inventory")
+    inventory = describe(options.ROOT, path, inventory_name, usable=False)
     lab = inventory.kind == "lab"
     removes_images = lab and not keep_images
     with host_locks.held(inventory, "'study.py down'", options.ROOT, removes_images):

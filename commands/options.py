@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 GRID = Path("grid.yaml")
 RESULTS = ROOT / "results"
 Grid = Annotated[Path, typer.Option("--grid", help="Grid of the study, a YAML file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line where there are several.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+JsonEvents = Annotated[bool, typer.Option("--json", help="Print each event as JSON, one object per line.")]
 Results = Annotated[Path, typer.Option("--results", help="Directory that holds the directories of all studies.")]
 Inventory = Annotated[
     str | None, typer.Option("--inventory", help="Inventory to use instead of the grid's, e.g. inventory/lab.")

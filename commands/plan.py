@@ -25,6 +25,8 @@ def plan(
     """Show cells, order and estimated duration. No host is touched.
 
     An inventory may be a program. The command runs that program and prints a note before.
+
+    Example: `study.py plan --grid grids/capacity.yaml --json`
     """
     from commands.console import Console
     from harness.study.config import resolve

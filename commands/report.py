@@ -35,12 +35,15 @@ def report(
         list[Format] | None,
         typer.Option(
             "--format",
-            help="Format; repeat for several. markdown and junit are printed. Default: html, pdf and results.parquet.",
+            help="Format; repeat for several. markdown and junit are printed. If unset: html, pdf, results.parquet.",
         ),
     ] = None,
     paper: Annotated[Paper, typer.Option("--paper", help="Paper size of the PDF.")] = Paper.A4,
 ) -> None:
-    """Render the report and the tables of a study. No host is touched."""
+    """Render the report and the tables of a study. No host is touched.
+
+    Example: `study.py report results/NAME-HASH --format pdf --paper Letter`
+    """
     from commands.console import Console
     from harness.records.directory import StudyDirectory
     from report import build

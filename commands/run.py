@@ -31,12 +31,14 @@ def run(
     grid: options.Grid = options.GRID,
     other_inventory: options.Inventory = None,
     results: options.Results = options.RESULTS,
-    as_json: options.Json = False,
+    as_json: options.JsonEvents = False,
 ) -> None:
     """Deploy a grid's topologies, measure every cell under load, and render the report.
 
     The same command resumes an interrupted study. Results are in `results/<name>-<hash>/`. A changed grid, role
     variable or image starts a new directory.
+
+    Example: `study.py --grid grids/smoke.yaml`
 
     Exit codes: 0 success, 1 an objective is not met, 2 invalid input, 3 some cells could not be measured, 4 this
     machine cannot run the study, 70 unexpected error (its traceback is in a file), 130 interrupted.

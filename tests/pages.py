@@ -1,10 +1,13 @@
-"""Content of each page of a report's PDF, by its tags and its ink, and faults of its layout."""
+"""Content of each page of a report's PDF, by its tags and its ink, faults of its layout, and all text of a folder."""
 
 from __future__ import annotations
 
 import io
+import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,4 +99,19 @@ def faults(pages: list[Page]) -> list[str]:
             for tag, parts in page.blocks
             if tag == "/L" and any(count != 2 for count in parts)  # a term and its text, a bullet and its sentence
         ]
+    return found
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder, with decompressed PDF streams."""
+    found = {}
+    for file in folder.rglob("*"):
+        if file.is_file():
+            text = file.read_bytes()
+            for stream in re.findall(rb"stream\r?\n(.*?)endstream", text, re.S):
+                try:
+                    text += zlib.decompress(stream)
+                except zlib.error:
+                    continue
+            found[str(file.relative_to(folder))] = text
     return found

@@ -84,6 +84,7 @@ class FakeSite:
         self.dead: set[str] = set()
         self.wrong = ""  # result when the load generator's client tries the request
         self.dataset: Dataset | None = None  # of the grids
+        self.secrets: tuple[Path, Path] | None = None  # project and inventory from which Ansible reads secrets
         self.cut_off: set[str] = set()  # running servers without network
         self.control_requests: list[str] = []  # paths requested at the control port
         self.behind = [host.name for host in self.inventory.servers]  # servers behind the balancer
@@ -140,7 +141,8 @@ class FakeSite:
 
     def config(self, results: Path, **keys: Any) -> StudyConfig:
         written = grid(**{"repeats": 1, **keys}).with_dataset(self.dataset)
-        written, missing = traffic_secrets.fill(results, results, written, self.inventory)
+        root, source = self.secrets or (results, results)
+        written, missing = traffic_secrets.fill(root, source, written, self.inventory)
         assert not missing
         effective = identity.effective(written, self.inventory)
         directory = identity.directory_for(results, written, effective)

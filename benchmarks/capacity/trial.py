@@ -94,6 +94,7 @@ def trial(
             requests=len(late),
             late=int(late.sum()),
             failed=int(seen.failed[inside].sum()),
+            unanswered=int(np.isinf(seen.response_s[inside]).sum()),
             offered=len(late) / (to_s - from_s),
             latency_drift=_drift(seen, from_s, to_s),
         ),

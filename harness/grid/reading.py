@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,16 +25,61 @@ class ReadsData(Protocol):
     def read(self, grid: Grid) -> Dataset | None: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class GridFile:
+    """A grid file as read. `grid` has valid values in place of invalid ones; it is None if too much is invalid.
+
+    `problems` are (line, message) of the file itself. `doubtful` has the paths of the values with a problem.
+    """
+
+    path: Path
+    document: Document
+    grid: Grid | None
+    problems: tuple[tuple[int, str], ...]
+    doubtful: frozenset[Path_]
+
+    def is_sound(self, *paths: Path_) -> bool:
+        """Return whether the values at these paths, below them and around them have no problem."""
+        return not any(_overlap(path, each) for each in self.doubtful for path in paths)
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether the cells are known. Without an invalid factor they are some of the file's cells."""
+        return ("factors",) not in self.doubtful and self.is_sound(("exclude",), ("include",))
+
+    def usable(self) -> Grid:
+        """Return the grid of a file without problems; raises BadInput with every problem, each with path:line."""
+        if self.problems or self.grid is None:
+            raise BadInput(*(f"{self.path}:{line}: {words}" for line, words in self.problems))
+        return self.grid
+
+
+def _overlap(one: Path_, other: Path_) -> bool:
+    """Whether one path is the other, or contains it."""
+    return all(mine == yours for mine, yours in zip(one, other, strict=False))
+
+
 def load_grid(
     path: Path,
     role_variables: frozenset[str],
     values: AcceptedValues | None = None,
     data: ReadsData | None = None,
 ) -> tuple[Grid, Document]:
+    """Read and check a grid, as `read_grid`; raises BadInput with every problem, each with path:line."""
+    read = read_grid(path, role_variables, values, data)
+    return read.usable(), read.document
+
+
+def read_grid(
+    path: Path,
+    role_variables: frozenset[str],
+    values: AcceptedValues | None = None,
+    data: ReadsData | None = None,
+) -> GridFile:
     """Read and check a grid; `role_variables` are the allowed names of factors next to the grid's own.
 
-    `values` checks values of role variables, `data` reads the files that its traffic sends. Raises BadInput with every
-    problem, each with path:line.
+    `values` checks values of role variables, `data` reads the files that its traffic sends. Raises BadInput if the file
+    cannot be read as YAML.
     """
     document = load(path)
     filled = references.fill(document.data, os.environ)
@@ -45,10 +91,16 @@ def load_grid(
             problems += [(where, words) for where, words in data.problems if not found.touched(where)]
         checked = Checker(found.grid, role_variables, values, frozenset(found.replaced)).all()
         problems += [(where, words) for where, words in checked if not found.touched(where)]
-    if problems or found.grid is None:
-        lines = sorted({(document.line(where), words) for where, words in problems})
-        raise BadInput(*(f"{path}:{line}: {words}" for line, words in lines))
-    return found.grid.with_secrets(filled.secrets), document
+    unread = document.unread
+    problems = [(where, words) for where, words in problems if not any(_overlap(where, each) for each in unread)]
+    lines = {(document.line(where), words) for where, words in problems}
+    return GridFile(
+        path=path,
+        document=document,
+        grid=found.grid.with_secrets(filled.secrets) if found.grid is not None else None,
+        problems=tuple(sorted({*document.problems, *lines})),
+        doubtful=frozenset({*unread, *found.replaced, *(where for where, _ in problems)}),
+    )
 
 
 def _typed(data: dict[str, Any], values: AcceptedValues) -> dict[str, Any]:
@@ -71,12 +123,13 @@ def _typed(data: dict[str, Any], values: AcceptedValues) -> dict[str, Any]:
     return found
 
 
-def check_servers(path: Path, grid: Grid, document: Document, available: int) -> None:
-    """Raise BadInput if a cell needs more servers than the inventory has."""
+def server_problems(grid: Grid, available: int) -> list[tuple[Path_, str]]:
+    """Return (path in the grid, message) if a cell needs more servers than the inventory has."""
     most = max(topology.servers for topology in grid.cells.topologies)
-    if most > available:
-        line = document.line(("factors", "servers"))
-        raise BadInput(
-            f"{path}:{line}: factors: servers: got {most}. Allowed: at most {available}, the hosts of group ml_servers "
-            f"in {grid.inventory}. Fix: use fewer servers, or add hosts there"
-        )
+    if most <= available:
+        return []
+    words = (
+        f"factors: servers: got {most}. Allowed: at most {available}, the hosts of group ml_servers in "
+        f"{grid.inventory}. Fix: use fewer servers, or add hosts there"
+    )
+    return [(("factors", "servers"), words)]

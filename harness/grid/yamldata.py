@@ -27,6 +27,7 @@ class Reading:
 
     lines: dict[Path_, int] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    unread: set[Path_] = field(default_factory=set)  # paths with a problem; their values are not those of the file
 
     def value(self, node: yaml.Node, path: Path_ = ()) -> Any:
         """Return plain data: text, numbers, booleans, None, lists and mappings."""
@@ -42,6 +43,7 @@ class Reading:
     def _note(self, node: yaml.Node, path: Path_, words: str) -> Any:
         """Record a problem; the value becomes None."""
         name = ".".join(str(part) for part in path)
+        self.unread.add(path)
         self.problems.append((node.start_mark.line + 1, f"{short(name, bare=True)}: {words}" if name else words))
         return None
 

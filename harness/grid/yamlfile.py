@@ -18,10 +18,15 @@ LARGEST = 10_000_000  # bytes
 
 @dataclass(frozen=True)
 class Document:
-    """Plain data, and the line of every path (keys and indices) in it."""
+    """Plain data, and the line of every path (keys and indices) in it.
+
+    `problems` are (line, message) of what is no valid data; `unread` has the paths of these values, which are None.
+    """
 
     data: Any
     lines: dict[Path_, int]
+    problems: tuple[tuple[int, str], ...] = ()
+    unread: frozenset[Path_] = frozenset()
 
     def line(self, path: Path_) -> int:
         """Return the line of `path`, or of its nearest parent with one."""
@@ -33,8 +38,8 @@ class Document:
 def load(path: Path) -> Document:
     """Read a YAML mapping by the core schema of YAML 1.2.
 
-    Raises BadInput with path:line for a missing, binary, empty or huge file, bad syntax, a duplicate key, an unknown or
-    recursive alias, a tag, and values in a request's body without a JSON equivalent.
+    Raises BadInput with path:line for a missing, binary, empty or huge file, bad syntax, and an unknown or recursive
+    alias. Duplicate keys, tags, and values in a request's body without a JSON equivalent are the document's problems.
     """
     text = text_of(path)
     try:
@@ -47,9 +52,7 @@ def load(path: Path) -> Document:
         raise BadInput(f"{path}:1: not a mapping. Allowed: keys with values, as in 'name: my-study'")
     reading = Reading()
     data = reading.value(node)
-    if reading.problems:
-        raise BadInput(*(f"{path}:{line}: {words}" for line, words in sorted(set(reading.problems))))
-    return Document(data, reading.lines)
+    return Document(data, reading.lines, tuple(sorted(set(reading.problems))), frozenset(reading.unread))
 
 
 def text_of(path: Path) -> str:

@@ -6,8 +6,9 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import docker.errors
 import psutil
@@ -24,6 +25,7 @@ _SETTINGS = (
     "net/ipv4/tcp_tw_reuse",
     "net/ipv4/tcp_fin_timeout",
 )
+_BASE_LABEL = "scale-out.base"  # roles/base_image; images inherit it
 _PACKAGES = ("ansible", "ansible-core", "ansible-runner", "numpy", "scipy", "altair", "weasyprint")
 
 
@@ -62,6 +64,7 @@ def environment(
         },
         images={name: state.image for name, state in states.items()},
         image_digests={host.name: digests(connections, host, states[host.name].image) for host in inventory.hosts},
+        base_images=_bases(connections, inventory.hosts, {name: state.image for name, state in states.items()}),
         image_levels=levels,
         git=git_state(root),
         **load_generator,
@@ -92,13 +95,35 @@ def machine(connections: Connections, host: Host) -> Machine:
 
 def digests(connections: Connections, host: Host, image: str) -> list[str]:
     """Digests of an image on a host: its own one, then those in registries; none if the image does not exist."""
-    if not image:
-        return []
-    try:
-        attributes = connections.docker(host).images.get(image).attrs
-    except docker.errors.ImageNotFound:
+    attributes = _attributes(connections, host, image)
+    if not attributes:
         return []
     return [str(attributes["Id"]), *(str(digest) for digest in attributes.get("RepoDigests") or [])]
+
+
+def _attributes(connections: Connections, host: Host, image: str) -> dict[str, Any]:
+    """Attributes of an image on a host; empty if the image does not exist."""
+    try:
+        return dict(connections.docker(host).images.get(image).attrs) if image else {}
+    except docker.errors.ImageNotFound:
+        return {}
+
+
+def _bases(connections: Connections, hosts: Sequence[Host], images: dict[str, str]) -> dict[str, str]:
+    """Host → base of its image, for images built here."""
+    found = {host.name: _attributes(connections, host, images[host.name]) for host in hosts}
+    return {name: text for name, attributes in found.items() if (text := base_of(attributes))}
+
+
+def base_of(attributes: Mapping[str, Any]) -> str:
+    """Origin of the base of an image, and the digest of its files; empty for an image that was not built here.
+
+    `attributes` are those of the container engine. The first layer has the files of the base: of a pulled image as its
+    publisher made them, of a bootstrapped one the installed packages.
+    """
+    origin = ((attributes.get("Config") or {}).get("Labels") or {}).get(_BASE_LABEL, "")
+    layers = (attributes.get("RootFS") or {}).get("Layers") or []
+    return f"{origin}, files {layers[0]}" if origin and layers else str(origin)
 
 
 def image_levels(

@@ -259,7 +259,8 @@ def _read_json(file: Path) -> dict[str, Any] | None:
     version = content.get("format", FORMAT)
     if not isinstance(version, int) or version < 1:
         what = f"format: unknown version (got {version!r:.40}). Allowed: {FORMAT}"
-        raise damaged(file, what, line_of(file, ("format",)))
+        raise damaged(file, what, line_of(file, ("format",)) or 1)
     if version > FORMAT:
-        raise BadInput(f"{file}: written by a newer version of this program. Fix: update this program")
+        line = line_of(file, ("format",)) or 1
+        raise BadInput(f"{file}:{line}: written by a newer version of this program. Fix: update this program")
     return content

@@ -31,6 +31,7 @@ class Environment(Part):
     kernel_settings: dict[str, dict[str, str]] = Field(default_factory=dict)
     images: dict[str, str] = Field(default_factory=dict)
     image_digests: dict[str, list[str]] = Field(default_factory=dict)
+    base_images: dict[str, str] = Field(default_factory=dict)  # host → origin and first layer of its image's base
     image_levels: dict[str, dict[str, list[str]]] = Field(default_factory=dict)  # compared images → server → digests
     git: str = ""
 

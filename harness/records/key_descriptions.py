@@ -333,6 +333,9 @@ STUDY: dict[str, Key] = {
     "environment.locust": Key("version of the load generator, under its name: `locust` or `ngrinder`"),
     "environment.images.<host>": Key("image by name"),
     "environment.image_digests.<host>[]": Key("image by digest: its own, then those of registries"),
+    "environment.base_images.<host>": Key(
+        "base of an image built here: the pulled image, or suite and date of packages, and its digest"
+    ),
     "environment.image_levels.<image>.<host>[]": Key(
         "digests of the compared images (factor `ml_server_image`) on every server, before the first trial; else empty"
     ),

@@ -66,13 +66,14 @@ def json_of(path: Path) -> dict[str, Any]:
         content = json.loads(text, parse_constant=_reject, parse_float=_finite)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
-        what = "is empty" if not text.strip() else "is cut off" if cut else f"is not JSON: {error.msg}"
+        wrong = f"is not JSON: {error.msg} (column {error.colno})"
+        what = "is empty" if not text.strip() else "is cut off" if cut else wrong
         raise damaged(path, what, error.lineno) from None
     except RecursionError:
-        raise damaged(path, "is not JSON of this program: it is nested too deeply") from None
+        raise damaged(path, "is not JSON of this program: it is nested too deeply", 1) from None
     except ValueError as error:
         found = re.search(rf"(?<![\w.]){re.escape(str(error))}", text)
-        line = text.count("\n", 0, found.start()) + 1 if found else None
+        line = text.count("\n", 0, found.start()) + 1 if found else 1
         raise damaged(path, f"is not JSON: {str(error)[:40]} is not a finite number", line) from None
     if not isinstance(content, dict):
         raise damaged(path, "is not a JSON object", 1)
@@ -123,4 +124,4 @@ def not_a_part(file: Path, what: str, error: ValidationError, above: Place = ())
     first = error.errors()[0]
     place = (*above, *first["loc"])
     words = first["msg"][0].lower() + first["msg"][1:]
-    return damaged(file, f"not {what}: {'.'.join(map(str, place))}: {words}", line_of(file, place))
+    return damaged(file, f"not {what}: {'.'.join(map(str, place))}: {words}", line_of(file, place) or 1)

@@ -5,7 +5,9 @@ A comparison lists first what differs in how the studies were measured, and what
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from harness.grid.load_generators import BY_NAME, LOAD_GENERATORS
@@ -69,11 +71,22 @@ class ComparedStudy:
     trials: list[TrialRecord]
 
 
-def load(directory: StudyDirectory) -> ComparedStudy:
-    """Read a study; raises BadInput when there is none."""
+def load(directory: StudyDirectory, name: str = "") -> ComparedStudy:
+    """Read a study, named as its directory unless `name` is given; raises BadInput when there is none."""
     record = directory.need_study()
     summary = summarise_directory(directory)
-    return ComparedStudy(directory.path.name, record, summary, list(directory.trials().values()))
+    return ComparedStudy(name or directory.path.name, record, summary, list(directory.trials().values()))
+
+
+def names(directories: Sequence[Path]) -> list[str]:
+    """Return a name for each directory: the last folders of its path, as many as distinguish different directories."""
+    paths = [directory.resolve() for directory in directories]
+    longest = max(len(path.parts) for path in paths)
+    for count in range(1, longest + 1):
+        found = ["/".join(path.parts[-count:]) for path in paths]
+        if len(set(found)) == len(set(paths)):
+            break
+    return found
 
 
 def compare(first: ComparedStudy, later: ComparedStudy) -> Comparison:

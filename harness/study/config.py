@@ -9,15 +9,14 @@ from pathlib import Path
 
 import yaml
 
-from harness.deploy import host_limits, lab_resources
-from harness.deploy.inventory.files import resolve_path
+from harness.deploy import lab_resources
+from harness.deploy.inventory.files import programs, resolve_path, unreadable
 from harness.deploy.inventory.hosts import Inventory
 from harness.deploy.inventory.resolve import find
 from harness.deploy.role_values import ROLES, RoleValues
-from harness.errors import BadInput
 from harness.grid.cell import Cell
 from harness.grid.load_generators import LOAD_GENERATORS
-from harness.grid.reading import check_servers, load_grid
+from harness.grid.reading import read_grid
 from harness.grid.schema import Grid
 from harness.plan import bound, order, predicted_idle, stopping
 from harness.plan import terms as plan_terms
@@ -26,9 +25,9 @@ from harness.plan.terms import Terms
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Decision
 from harness.records.trial import Outcome
-from harness.study import budget, identity, request_delivery, traffic_secrets
+from harness.study import budget, grid_problems, identity, traffic_secrets
+from harness.study.grid_problems import Problems
 from harness.study.identity import ConfigurationDifference
-from harness.traffic import registry
 from harness.traffic.data_files import DataReader
 
 
@@ -151,27 +150,34 @@ def resolve(
 
     An inventory may be a program. `notify` receives a line before that program runs.
     """
-    grid, document = load_grid(
-        grid_file, role_variables(root), RoleValues.read(root), DataReader(folder=grid_file.parent)
-    )
+    file = read_grid(grid_file, role_variables(root), RoleValues.read(root), DataReader(folder=grid_file.parent))
+    problems = Problems(file)
+    if file.grid is None or not (other_inventory or file.is_sound(("inventory",))):
+        problems.reject()
+    grid = file.grid or file.usable()
     if other_inventory:
         grid = grid.model_copy(update={"inventory": other_inventory})
-    line = document.line(("inventory",))
-    where = "--inventory" if other_inventory else f"{grid_file}:{line}"
-    path = resolve_path(root, grid.inventory, grid_file.parent, where)
-    found, snapshot = find(root, path, grid.inventory, notify=notify)
-    inventory = with_server_port(grid, found)
-    check_servers(grid_file, grid, document, len(inventory.servers))
-    reject_burstable(path, inventory)
-    try:
-        registry.check(grid, inventory)
-    except BadInput as error:
-        line = document.line(("load_generator",))
-        raise BadInput(*(f"{grid_file}:{line}: {problem}" for problem in error.problems)) from None
-    grid, missing = traffic_secrets.fill(root, snapshot or path, grid, inventory)
-    request_delivery.check(grid_file, grid, document, inventory, missing)
+    where = "--inventory" if other_inventory else f"{grid_file}:{file.document.line(('inventory',))}"
+    with problems.collecting():
+        path = resolve_path(root, grid.inventory, grid_file.parent, where)
+    if problems and not unreadable(path) and programs(path):
+        problems.reject()  # a program only runs for a grid without problems
+    with problems.collecting():
+        found, snapshot = find(root, path, grid.inventory, notify=notify)
+        inventory = with_server_port(grid, found)
+        grid_problems.of_inventory(file, grid, inventory, path, problems)
+        grid, missing = traffic_secrets.fill(root, snapshot or path, grid, inventory)
+        problems.add(missing)
+        if grid_problems.can_be_planned(file):
+            config = _config(results, grid, inventory, path, snapshot)
+            problems.add(budget.problems(config))
+    problems.reject()
+    return config
+
+
+def _config(results: Path, grid: Grid, inventory: Inventory, path: Path, snapshot: Path | None) -> StudyConfig:
     configuration = identity.effective(grid, inventory)
-    config = with_known_factor(
+    return with_known_factor(
         StudyConfig(
             grid=grid,
             inventory=inventory,
@@ -182,8 +188,6 @@ def resolve(
             inventory_snapshot=snapshot,
         )
     )
-    budget.check(f"{grid_file}:{document.line(('budget',))}", config)
-    return config
 
 
 def with_server_port(grid: Grid, inventory: Inventory) -> Inventory:
@@ -207,14 +211,6 @@ def with_known_factor(config: StudyConfig) -> StudyConfig:
     if config.lab is None or not config.lab.paced:
         return config.scaled(1.0)
     return config
-
-
-def reject_burstable(path: Path, inventory: Inventory) -> None:
-    """Raise BadInput for hosts that may use up their CPU credits during a study (rule E11)."""
-    hosts = [(host.name, host.instance_type or "", host.cpu_credits) for host in inventory.hosts]
-    problems = host_limits.burstable(hosts)
-    if problems:
-        raise BadInput(*(f"{path}: {problem}" for problem in problems))
 
 
 def what_changed(config: StudyConfig) -> tuple[str, list[ConfigurationDifference]] | None:

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from harness.deploy import certificates, nginx_limits, server_env
 from harness.deploy.inventory.hosts import Inventory
-from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.grid.yamldata import Path_
-from harness.grid.yamlfile import Document
 from harness.judge import balancing
 
 
-def check(
-    file: Path, grid: Grid, document: Document, inventory: Inventory, others: Sequence[tuple[Path_, str]] = ()
-) -> None:
-    """Raise BadInput with each obstacle, those of `others` too, and its line of the grid."""
-    found: list[tuple[Path_, str]] = [
-        *others,
+def problems(file: Path, grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
+    """Return (path in the grid, message) of each obstacle. `file` is the grid's file."""
+    return [
         *nginx_limits.problems(grid, inventory.balancer.variables),
         *server_env.problems(grid, file.read_text(encoding="utf-8")),
         *_ip_hash_problems(grid, inventory),
         *certificates.problems(grid, inventory),
     ]
-    if found:
-        problems = sorted({(document.line(where), text) for where, text in found})
-        raise BadInput(*(f"{file}:{line}: {text}" for line, text in problems))
 
 
 def _ip_hash_problems(grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
 from harness.records.environment import Environment, Machine
@@ -152,7 +154,10 @@ def _images(environment: Environment) -> str:
     for name, servers in environment.image_levels.items():
         ran = next((ran for ran in servers.values() if ran), [""])
         shown[name] = f"{name} ({ran[0][:DIGEST]})"
-    return ", ".join(sorted(image for image in shown.values() if image))
+    whole = re.compile(rf"(?<=sha256:[0-9a-f]{{{DIGEST - len('sha256:')}}})[0-9a-f]+")
+    bases = "; ".join(f"base: {whole.sub('', base)}" for base in sorted({*environment.base_images.values()}))
+    listed = ", ".join(sorted(image for image in shown.values() if image))
+    return f"{listed}; {bases}" if bases else listed
 
 
 def _machine(machine: Machine | None) -> str:

@@ -36,6 +36,14 @@ class Limits:
         return answer
 
 
+def is_text(file: Path) -> bool:
+    """Return whether a message can have a line number: only for a file with text."""
+    try:
+        return file.is_file() and bool(file.read_text(encoding="utf-8").strip())
+    except (UnicodeDecodeError, OSError):
+        return False
+
+
 def faults(answer: Answer, limits: Limits, names: Path, line: bool = False) -> list[str]:
     """Return the faults of an answer. Its message must contain the path `names`, with `line` also a line number."""
     found = []

@@ -1,4 +1,4 @@
-"""Damaged study directories: a message names the file, without a traceback or a hang."""
+"""Damaged study directories: a message names the file and the line, without a traceback or a hang."""
 
 import json
 import random
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import damage
-from tests.fuzz.judge import Limits, faults, summary
+from tests.fuzz.judge import Limits, faults, is_text, summary
 from tests.fuzz.warm import ROOT, Warm
 
 EACH = 75
@@ -19,7 +19,7 @@ SEEDS = range(6)  # × EACH = 450 damaged directories
 @pytest.mark.long
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_damaged_directory_is_one_message_with_its_file(tmp_path: Path, seed: int) -> None:
+def test_a_damaged_directory_is_one_message_with_file_and_line(tmp_path: Path, seed: int) -> None:
     with tarfile.open(ROOT / "docs" / "sample-study.tar.xz") as archive:
         archive.extractall(tmp_path / "whole", filter="data")
     (whole,) = (tmp_path / "whole").iterdir()
@@ -48,7 +48,7 @@ def test_a_damaged_directory_is_one_message_with_its_file(tmp_path: Path, seed: 
             what = damage.draw(random.Random(1000 * seed + number), study)  # noqa: S311 - repeatable with its seed
             for name in ("check", ("page", "junit")[number % 2], ("compare", "plan")[number // 2 % 2]):
                 answer = limits[name].run(commands(study)[name])
-                wrong = faults(answer, limits[name], study)
+                wrong = faults(answer, limits[name], study, line=is_text(study / what.partition(": ")[0]))
                 failed += [
                     f"seed {1000 * seed + number} ({what:.100}), {name}: {it}: {answer.err:.300}" for it in wrong
                 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import mutate
-from tests.fuzz.judge import Limits, faults, summary
+from tests.fuzz.judge import Limits, faults, is_text, summary
 from tests.fuzz.warm import ROOT, Warm
 
 GRIDS = [ROOT / "grid.yaml", *sorted((ROOT / "grids").glob("*.yaml"))]
@@ -44,14 +44,6 @@ ansible_user=root
 """
 
 
-def is_text(file: Path) -> bool:
-    """Return whether a message can have a line number: not for an empty file and for one that is not text."""
-    try:
-        return bool(file.read_text(encoding="utf-8").strip())
-    except UnicodeDecodeError:
-        return False
-
-
 @pytest.mark.long
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("seed", GRID_SEEDS)
@@ -73,7 +65,7 @@ def test_a_mutated_grid_is_planned_or_rejected_with_file_and_line(tmp_path: Path
 @pytest.mark.long
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("seed", INVENTORY_SEEDS)
-def test_a_mutated_inventory_is_planned_or_rejected_with_its_file(tmp_path: Path, seed: int) -> None:
+def test_a_mutated_inventory_is_planned_or_rejected_with_file_and_line(tmp_path: Path, seed: int) -> None:
     failed, results = [], str(tmp_path / "results")
     with Warm() as warm:
         shutil.copytree(ROOT / "inventory" / "ec2" / "group_vars", tmp_path / "group_vars")
@@ -87,5 +79,6 @@ def test_a_mutated_inventory_is_planned_or_rejected_with_its_file(tmp_path: Path
             file = tmp_path / f"hosts-{number}.{kind}"
             file.write_text(mutate.text(random_, original), encoding="utf-8", errors="surrogatepass", newline="")
             answer = limits.run(["plan", "--grid", grid, "--results", results, "--inventory", str(file)])
-            failed += [f"seed {number}: {it}: {answer.err:.400}" for it in faults(answer, limits, file)]
+            wrong = faults(answer, limits, file, line=is_text(file))
+            failed += [f"seed {number}: {it}: {answer.err:.400}" for it in wrong]
     assert not failed, summary(failed, EACH_INVENTORY)

@@ -31,6 +31,7 @@ _MACHINE_NAMES = (
     "_log_options",
 )
 _CONNECTION = ("study_", "ansible_")  # prefixes of variables by which a host is reached
+_PLAIN = ("private_ip", "nginx_lb_cookie")  # the latter is the name of a cookie
 
 
 class Url(StrEnum):
@@ -265,10 +266,10 @@ def _ssh_options(variables: Mapping[str, Any]) -> SshOptions:
 
 
 def _masked(variables: dict[str, Any], vaulted: Iterable[str]) -> dict[str, Any]:
-    """A host's variables with masks for secrets, except those by which the host is reached."""
+    """A host's variables with masks for secrets, except those by which the host is reached or that have none."""
     masks = Masks(secret_key.read, vaulted)
     secrecy.remember(vaulted)
     return {
-        name: value if name == "private_ip" or name.startswith(_CONNECTION) else masks.tree(value, name)
+        name: value if name in _PLAIN or name.startswith(_CONNECTION) else masks.tree(value, name)
         for name, value in variables.items()
     }

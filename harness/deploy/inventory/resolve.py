@@ -19,8 +19,6 @@ from harness.deploy.inventory.hosts import Inventory
 from harness.deploy.role_values import RoleValues
 from harness.errors import BadInput, DeployFailed
 from harness.records import files as record_files
-from harness.records import secret_key
-from harness.secrecy import Masks
 
 # What decides the variables and which of them are rejected: a kept result is identified by these folders.
 SOURCES = ("roles", "group_vars", "playbooks", "plugins", "service", "harness/deploy")
@@ -106,10 +104,10 @@ def _resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
 
 
 def _read_kept(file: Path, path: str) -> Inventory | None:
-    """A kept result; None if there is none, or if its secrets were masked with another key."""
+    """A kept result; None if there is none, or if an earlier version kept one with secrets."""
     try:
         text = file.read_text(encoding="utf-8")
-        if secrecy.MASK.search(text) and secrecy.foreign(text, Masks(secret_key.read).key_id()):
+        if secrecy.MASK.search(text):
             return None
         return hosts.from_descriptions(path, [(name, described) for name, described in json.loads(text)])
     except (OSError, ValueError, KeyError, TypeError):
@@ -117,6 +115,7 @@ def _read_kept(file: Path, path: str) -> Inventory | None:
 
 
 def _keep(file: Path, inventory: Inventory) -> None:
+    """Keep a result without secrets. Those of any other are only known to a process that resolves it itself."""
     private.make(file.parent)
     described = [
         (
@@ -131,7 +130,9 @@ def _keep(file: Path, inventory: Inventory) -> None:
         )
         for position, host in enumerate(inventory.hosts)
     ]
-    record_files.replace(file, json.dumps(described, default=str).encode(), mode=0o600)
+    text = json.dumps(described, default=str)
+    if not secrecy.MASK.search(text):
+        record_files.replace(file, text.encode(), mode=0o600)
 
 
 def _without_address(inventory: Inventory) -> Iterator[Problem]:

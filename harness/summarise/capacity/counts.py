@@ -16,9 +16,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from harness.records import failure_kind
+from harness.records.failure_kind import FailureCategory
 from harness.records.trial import TrialRecord
 
 CONFIDENCE = 0.99
+_SILENT = (FailureCategory.TIMEOUT, FailureCategory.ABORTED)
 ALIKE = 1.03  # ratio of loads that count as equal
 
 
@@ -34,6 +37,8 @@ class Evidence(StrEnum):
 class Count:
     """The requests in one trial's window: `late` ones failed or took longer than the objective p95.
 
+    `unanswered` estimates the failed ones without a response, by their part of the load's failures.
+
     `by_name` has (requests, late ones) of each request's name with an objective of its own.
 
     `block` is the trial's repeat, 0 for a probe of a search. `offered` is the load offered in the window, which by
@@ -47,6 +52,7 @@ class Count:
     requests: int
     late: int
     failed: int
+    unanswered: int = 0
     offered: float | None = None
     latency_drift: float | None = None
     by_name: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -80,10 +86,18 @@ def of_record(record: TrialRecord, load: float, offered: float | None = None) ->
         requests=found.requests,
         late=found.late,
         failed=found.failed,
+        unanswered=round(found.failed * _unanswered(record)),
         offered=offered,
         latency_drift=record.figures.latency_drift if record.figures else None,
         by_name={name: (each.requests, each.late) for name, each in record.requests.items() if each.late is not None},
     )
+
+
+def _unanswered(record: TrialRecord) -> float:
+    """The part of a load's failures that never got a response; 0 if their kinds are unknown."""
+    kinds = failure_kind.parse_counts(record.counters.generator.errors) if record.counters else {}
+    silent = sum(count for kind, count in kinds.items() if kind.category in _SILENT)
+    return silent / sum(kinds.values()) if silent else 0.0
 
 
 def comparable(counts: Sequence[Count]) -> list[Count]:

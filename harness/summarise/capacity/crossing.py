@@ -34,6 +34,7 @@ LEAST_OVER = 5  # requests over in all windows: a line through fewer is decided 
 MANY_OVER = 30  # requests over: their number is no reason not to decide
 MOST_LONGER = 20.0  # times the length: longer windows are no advice
 LEAST_EPISODE = 2.0  # requests over: with more in an episode, loads differ by chance
+MOSTLY = 0.5  # of the requests over, and of the allowed share: more failures are the cause
 LEAST_EPISODES = 10  # independent ones in the windows near a crossing
 
 
@@ -59,6 +60,7 @@ class BoundReasonKind(Enum):
     NOT_STEADY = auto()
     FEW_EPISODES = auto()
     FEW_REQUESTS = auto()
+    FAILURES = auto()
     ONE_LOAD = auto()
     NO_TRIAL = auto()
     NO_OBJECTIVE = auto()
@@ -105,6 +107,39 @@ def _few_episodes(longer: float) -> BoundReason:
         f"requests over the objective come in few episodes: windows need {max(2, math.ceil(longer))} times the length"
     )
     return BoundReason(BoundReasonKind.FEW_EPISODES, text)
+
+
+def _failures(objective: str, share: float, counts: Sequence[Count]) -> BoundReason | None:
+    """The reason where failures alone come near the objective, whatever the response times; None otherwise.
+
+    A trial whose requests all failed shows an overload, and not failures that occur at any load.
+    """
+    working = [count for count in counts if count.failed < count.requests]
+    requests, failed, unanswered, over = (
+        sum(each)
+        for each in (
+            [count.requests for count in working],
+            [count.failed for count in working],
+            [count.unanswered for count in working],
+            [by_objective.over(count, objective) for count in working],
+        )
+    )
+    if objective == "error_rate" or failed < max(LEAST_OVER, MOSTLY * over, MOSTLY * share * requests):
+        return None
+    what = "never got a response" if unanswered >= MOSTLY * failed else "failed"
+    text = f"{failed:,} of {requests:,} requests {what} ({percent(failed / requests, 1)}"
+    return BoundReason(BoundReasonKind.FAILURES, f"{text}; the objective allows {percent(share, 1)})")
+
+
+def _with_failures(found: Crossing, failures: BoundReason, share: float, counts: Sequence[Count]) -> Crossing:
+    """A result without an interval, explained by its failures; without an estimate if they exceed the objective."""
+    if found.bound == Bound.AT_LEAST or (found.low is not None and found.high is not None):
+        return found
+    working = [count for count in counts if count.failed < count.requests]
+    exceeds = sum(count.failed for count in working) > share * sum(count.requests for count in working)
+    if found.bound == Bound.EXACT and exceeds:
+        return Crossing(objective=found.objective, bound=Bound.NONE, reason=failures)
+    return replace(found, reason=failures)
 
 
 def _flat(rising: Rise, chosen: Sequence[Count], objective: str) -> BoundReason:
@@ -172,6 +207,8 @@ def crossing(objective: str, share: float, counts: Sequence[Count], line_error: 
         over = sum(by_objective.over(count, objective) for count in chosen)
         alone = is_shown or _episode(counted, objective) < LEAST_EPISODE
         found = _by_levels(objective, counted, levels if alone else levels.far, flat, over)
+    if failures := _failures(objective, share, counted):
+        found = _with_failures(found, failures, share, counted)
     return replace(
         found,
         requests=sum(count.requests for count in chosen),

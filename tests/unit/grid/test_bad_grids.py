@@ -68,6 +68,60 @@ def test_problems_of_keys_factors_values_and_load_are_reported_together(tmp_path
     assert lines == {3, 4, 5, 6, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18}, str(caught.value)
 
 
+WHOLE = """\
+name: study
+inventory: {inventory}
+factors:
+  servers: {servers}
+  vusers: [100]
+load: {{think_time: {think_time}, duration: 60s, ramp_up: 5s}}
+request:
+  path: /
+  headers: {{Authorization: "Bearer ${{secret.NOBODY_SET_THIS}}"}}
+  json: {{image: {body}}}
+repeats: {repeats}
+budget: {{time: 1m}}
+"""
+
+
+def rejected(tmp_path: Path, **values: object) -> list[str]:
+    """Return the problems of a grid, each as "line: first words"."""
+    whole = {"inventory": "inventory/lab", "servers": [1], "think_time": "1s", "body": "x", "repeats": 5}
+    file = tmp_path / "grid.yaml"
+    file.write_text(WHOLE.format(**{**whole, **values}), "utf-8")
+    with pytest.raises(BadInput) as caught:
+        resolve(ROOT, tmp_path, file)
+    return [":".join(problem.removeprefix(f"{file}:").split(":")[:2]) for problem in caught.value.problems]
+
+
+BODY, SECRET, SERVERS, BUDGET = "10: request.json", "9: request.headers.Authorization", "4: factors", "12: budget"
+
+
+def test_problems_of_the_grid_the_inventory_nginx_and_the_budget_are_reported_together(tmp_path: Path) -> None:
+    small = "vars: {nginx_lb_client_max_body_size: 1k}\n"
+    large = "'" + "x" * 2000 + f"'}}\n{small}metadata: {{a: b"
+    assert rejected(tmp_path, servers=[99], body=large) == [SERVERS, SECRET, BODY, "12: grid", "14: budget"]
+    assert rejected(tmp_path, servers=[1], body=large, repeats="many") == [SECRET, BODY, "12: grid", "13: repeats"]
+
+
+def test_a_bad_value_causes_no_second_problem(tmp_path: Path) -> None:
+    assert rejected(tmp_path, servers=[0, 99]) == [SERVERS, SECRET], "the number of trials is not known"
+    assert rejected(tmp_path, think_time="soon") == ["6: load.think_time", SECRET]
+    assert rejected(tmp_path, body="!!int x") == [SECRET, f"{BODY}.image", BUDGET]
+
+
+def test_an_inventory_is_read_although_the_grid_has_problems(tmp_path: Path) -> None:
+    assert rejected(tmp_path, think_time="soon", inventory="inventory/nowhere") == [
+        "6: load.think_time",
+        "2: inventory",
+    ]
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"#!/bin/sh\ntouch {tmp_path}/executed\n", "utf-8")
+    hosts.chmod(0o755)
+    assert rejected(tmp_path, think_time="soon", inventory=hosts) == ["6: load.think_time"]
+    assert not (tmp_path / "executed").exists(), "a program only runs for a grid without problems"
+
+
 @pytest.mark.parametrize(
     "grid",
     [

@@ -99,14 +99,14 @@ ANY = [  # damage to a file of any kind, and the expected message
 RECORDS = [  # JSON
     (cut(0.6), r":\d+: is cut off\."),
     (put(b"[1]\n"), r":1: is not a JSON object\."),
-    (put(b"{}\n"), r": not a (trial|study)'s record: \w+: field required\."),
-    (put(b'{"a": 1}\nx'), r":2: is not JSON: Extra data\."),
+    (put(b"{}\n"), r":1: not a (trial|study)'s record: \w+: field required\."),
+    (put(b'{"a": 1}\nx'), r":2: is not JSON: Extra data \(column 1\)\."),
     (put(b'{"a":\n NaN}'), r":2: is not JSON: NaN is not a finite number\."),
     (put(b'{"a":\n\n 1e999}'), r":3: is not JSON: 1e999 is not a finite number\."),
-    (put(b"[" * 200_000), r": is not JSON of this program: it is nested too deeply\."),
+    (put(b"[" * 200_000), r":1: is not JSON of this program: it is nested too deeply\."),
     (key("format", "1"), r":\d+: format: unknown version \(got '1'\)\. Allowed: 1\."),
     (key("format", None), r":\d+: format: unknown version \(got None\)\. Allowed: 1\."),
-    (key("format", 99), r": written by a newer version of this program"),
+    (key("format", 99), r":\d+: written by a newer version of this program"),
 ]
 SERIES = [  # CSV
     (changed(b"t_s", b"t_z"), r":1: is damaged: column 't_s' is missing\."),

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from commands.compare import compare
 from commands.console import Console
 from commands.run import log_to
+from harness.errors import BadInput
 from harness.grid.cell import Cell
 from harness.records import csv_tables, frames
 from harness.records.directory import StudyDirectory
@@ -192,3 +194,47 @@ def test_the_live_files_do_not_follow_links(tmp_path: Path) -> None:
     live_data.remove(folder)
     assert target.read_text() == "mine"
     assert not list(folder.glob(".*-live"))
+
+
+LONG = "n" * 3000
+SEPARATORS = str.maketrans({"/": "_", "\0": "_"})
+NAMES = [f"{ESCAPES} [red]x[/] <img src=x onerror=bad()>\nline".translate(SEPARATORS), f"=1+2{LONG[:230]}"]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=["markup", "long"])
+def test_a_comparison_shows_names_levels_and_builds_without_obeying_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    first, later = (tmp_path / kind / name for kind in ("earlier", "later"))
+    for folder, build_ in ((first, f"{MARKUP}{ESCAPES}"), (later, f"../../{LONG}")):
+        study_ = hostile(StudyDirectory(folder), [MARKUP, ESCAPES, LONG[:150]])
+        data = study_.read_json("study.json")
+        assert data is not None
+        hosts = {build_: {"group": "ml_servers", "ml_server_image": build_}, "server-1": {"group": "ml_servers"}}
+        data["configuration"]["hosts"] = hosts
+        data["configuration"]["grid"]["service"] = {"image": build_}
+        data["environment"] |= {
+            "images": {"server-1": build_},
+            "docker": build_,
+            "image_digests": {"server-1": [build_]},
+        }
+        study_.write_json("study.json", data)
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    compare([first, later], anyway=True)
+    page = (later / "comparison.html").read_text(encoding="utf-8")
+    printed_ = "".join(capsys.readouterr())
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} - before == {later / "comparison.html"}
+    assert not HIDDEN.search(page + printed_)
+    assert "<img" not in page
+    assert "<script" not in page
+    assert "<!--" not in page
+    assert "{{LIVE}}" in printed_
+    with pytest.raises(BadInput) as rejected:
+        compare([first, later])
+    Console().error(str(rejected.value))
+    printed_ = capsys.readouterr().err
+    assert not HIDDEN.search(printed_)
+    assert all(line.startswith("error: ") for line in printed_.splitlines())
+    compare([first, later], anyway=True, as_json=True)
+    (machine,) = json.loads(capsys.readouterr().out)
+    assert [machine["before"], machine["after"]] == [f"earlier/{name}", f"later/{name}"]

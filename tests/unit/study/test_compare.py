@@ -47,6 +47,15 @@ def test_an_interval_within_the_margin_is_the_same(tmp_path: Path) -> None:
     assert any("neighbours" in text for text in found.unknown)
 
 
+def test_compared_studies_have_names_that_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = (tmp_path / name / "study" for name in ("a", "b"))
+    one.mkdir(parents=True)
+    monkeypatch.chdir(one)
+    assert compare.names([Path(), other]) == ["a/study", "b/study"]
+    assert compare.names([Path(), one]) == ["study", "study"], "a study may be compared with itself"
+    assert compare.names([Path("../../b"), one]) == ["b", "study"]
+
+
 def test_a_change_has_its_interval(tmp_path: Path) -> None:
     faster: list[float | None] = [v * 1.2 for v in ONE if v]
     found = compare.compare(written(tmp_path / "a", ONE), written(tmp_path / "b", faster))

@@ -3,7 +3,6 @@
 import json
 import re
 import stat
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from harness.traffic.sent_traffic import SentTraffic
 from report import build
 from report.output import ci_summary
 from tests.builders import grid
+from tests.pages import contents
 from tests.study_stubs import FakeSite
 
 TOKEN = {"env": "SERVICE_TOKEN"}
@@ -89,21 +89,6 @@ def site() -> FakeSite:
     hosts = tuple(replace(host, variables={**host.variables, **env}) for host in made.inventory.hosts)
     made.inventory = replace(made.inventory, hosts=hosts)
     return made
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Return every file below a folder, with decompressed PDF streams."""
-    found = {}
-    for file in folder.rglob("*"):
-        if file.is_file():
-            text = file.read_bytes()
-            for stream in re.findall(rb"stream\r?\n(.*?)endstream", text, re.S):
-                try:
-                    text += zlib.decompress(stream)
-                except zlib.error:
-                    continue
-            found[str(file.relative_to(folder))] = text
-    return found
 
 
 def failing(directory: StudyDirectory) -> list[str]:

@@ -1,6 +1,7 @@
 """A cell over its trials: failed topologies, a slower server, steadiness, and figures of all trials."""
 
 import json
+import math
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.judge import latency_stats
 from harness.records.trial import TrialRecord
+from harness.summarise.cells import slow_server
 from harness.summarise.cells.cell import CellSummary, summarise
 from harness.summarise.cost import Prices
 from harness.summarise.gains.gain import Gain, GainKind, between
@@ -102,6 +104,21 @@ def test_a_slower_server_is_found_over_all_trials(cost: float, named: bool) -> N
         assert found.bottleneck_reason.startswith("server-2 is slower: its cost per request is 1.")
         gain = between(cell([record(2, 2000, k, 280.0) for k in range(1, 6)]), found, LIMITS)
         assert gain.reason.startswith("server-2 is slower")
+
+
+def test_of_thirty_equal_servers_none_is_rarely_called_slow() -> None:
+    """With an interval of 95 % for each of them one would be slow, in a quarter of such noisy studies."""
+    random, named, studies = Random(5), 0, 60  # noqa: S311 - no secret
+    noise = 6 * math.log1p(LIMITS.slower_server)
+    bare = changed(record(30, 2000, 1, 4000.0), figures={"server_cost": {"server-1": 1.0}})
+    assert bare.figures is not None
+    for _ in range(studies):
+        costs = [{f"server-{n}": math.exp(random.gauss(0, noise)) for n in range(30)} for _ in range(5)]
+        trials = [
+            bare.model_copy(update={"figures": bare.figures.model_copy(update={"server_cost": each})}) for each in costs
+        ]
+        named += slow_server.slowest(trials, LIMITS) is not None
+    assert named <= 0.1 * studies, named
 
 
 def test_rising_latencies_are_marked_with_steady_throughput() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,10 @@ from scipy import special
 
 from harness.summarise.capacity import binomial_line, crossing, placement, rise
 from harness.summarise.capacity.binomial_line import Trials
-from harness.summarise.capacity.counts import Count
+from harness.summarise.capacity.counts import Count, of_record
 from harness.summarise.capacity.crossing import Bound, BoundReasonKind
 from harness.summarise.capacity.placement import LoadSpan
+from tests.builders import changed, record
 from tests.unit.summarise.test_capacity import LOADS, P95, counts
 
 SPAN = LoadSpan(10, 5000)
@@ -163,3 +165,52 @@ def test_two_windows_that_begin_slowly_are_no_warm_up() -> None:
     steady = [replace(count, latency_drift=0.02 * (-1) ** count.block) for count in counts()]
     largest = [replace(steady[0], load=140.0, late=9 * 10**6, block=block, latency_drift=-0.9) for block in (1, 2)]
     assert crossing.crossing("p95", 0.05, [*steady, *largest]).bound == Bound.EXACT
+
+
+def hanging(share: float, seed: int, unanswered: bool = True) -> list[Count]:
+    """Trials of three loads, of whose requests this share fails at every load."""
+    random_of, found = np.random.default_rng(seed), []
+    for block in range(1, 6):
+        for load in (7.0, 10.0, 14.0):
+            requests = round(20 * load)
+            failed = int(random_of.binomial(requests, share))
+            silent = failed if unanswered else 0
+            found.append(
+                Count(block=block, load=load, requests=requests, late=failed, failed=failed, unanswered=silent)
+            )
+    return found
+
+
+def test_failures_at_every_load_are_the_reason_whatever_chance_makes_of_the_loads() -> None:
+    found = [crossing.crossing("p95", 0.05, hanging(0.06, seed)) for seed in range(25)]
+    for seed, each in enumerate(found):
+        assert each.reason is not None
+        assert each.reason.kind == BoundReasonKind.FAILURES, (seed, each)
+        assert each.bound in (Bound.NONE, Bound.BELOW), (seed, each)
+    assert {each.reason.text for each in found if each.reason} >= {
+        "185 of 3,100 requests never got a response (6.0 %; the objective allows 5.0 %)"
+    }
+    rejected = crossing.crossing("p95", 0.05, hanging(0.06, 0, unanswered=False)).reason
+    assert rejected is not None
+    assert re.fullmatch(r"\d+ of 3,100 requests failed \(.*\)", rejected.text)
+
+
+def test_failures_that_an_objective_allows_are_no_reason() -> None:
+    few = crossing.crossing("p95", 0.05, hanging(0.004, 1))
+    assert (few.bound, few.reason) == (Bound.AT_LEAST, crossing.MET)
+    rising = [replace(count, failed=count.late // 4) for count in trials(1.2, 0.03)]
+    assert crossing.crossing("p95", 0.05, rising).bound == Bound.EXACT
+    overloaded = [replace(count, late=MANY, failed=MANY) for count in trials(1.2, 0.03)]
+    assert crossing.crossing("p95", 0.05, overloaded).reason == crossing.MISSED
+
+
+def test_requests_without_a_response_are_counted_by_their_part_of_the_failures() -> None:
+    counted = {"objective_counts": {"requests": 200, "late": 20, "failed": 10}}
+    errors = {"timeout": 30, "aborted": 10, "status 503": 10}
+    made = changed(record(1, 50, 2, 9.0), **counted, counters={"generator": {"errors": errors}})
+    found = of_record(made, 50.0)
+    assert found is not None
+    assert (found.failed, found.unanswered) == (10, 8)
+    unknown = of_record(changed(record(1, 50, 2, 9.0), **counted), 50.0)
+    assert unknown is not None
+    assert unknown.unanswered == 0

@@ -1,5 +1,6 @@
 """Which engine and which budget an inventory allows."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +64,15 @@ def priced(tmp_path: Path, cost: str, **variables: Any) -> StudyConfig:
 
 
 def test_a_plan_above_its_budget_is_rejected(tmp_path: Path) -> None:
-    budget.check("grid.yaml:9", priced(tmp_path, "100 USD", study_usd_per_hour=0.1))
-    with pytest.raises(
-        BadInput, match=r"grid.yaml:9: budget: cost: a plan of \d+ trials costs .* USD\. Allowed: 1.00 USD"
-    ):
-        budget.check("grid.yaml:9", priced(tmp_path, "1 USD", study_usd_per_hour=100))
+    assert not budget.problems(priced(tmp_path, "100 USD", study_usd_per_hour=0.1))
+    ((where, words),) = budget.problems(priced(tmp_path, "1 USD", study_usd_per_hour=100))
+    assert where == ("budget",)
+    assert re.search(r"budget: cost: a plan of \d+ trials costs .* USD\. Allowed: 1.00 USD", words)
 
 
 def test_a_cost_without_prices_is_not_guessed(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="a host of inventory/x has no study_usd_per_hour"):
-        budget.check("grid.yaml:9", priced(tmp_path, "1 USD"))
+    ((_, words),) = budget.problems(priced(tmp_path, "1 USD"))
+    assert "a host of inventory/x has no study_usd_per_hour" in words
 
 
 def test_every_load_generator_has_a_client_and_a_name_in_the_report() -> None:
