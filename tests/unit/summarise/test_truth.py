@@ -47,8 +47,8 @@ def under_one_load(name: str) -> Scenario:
     return replace(scenario, setup=scenario.setup.changed(users=scenario.setup.users[-1:]))
 
 
-@pytest.mark.parametrize("studies", [8, pytest.param(20, marks=pytest.mark.long)])
-def test_quiet_studies_find_the_true_gains_and_bottlenecks(studies: int) -> None:
+def test_quiet_studies_find_the_true_gains_and_bottlenecks() -> None:
+    studies = 20
     count = counted(under_one_load("quiet, 3 %"), studies, None)
     assert covers(count)
     count.add(counted(named("quiet, 3 %"), 2, None))
