@@ -28,7 +28,7 @@ lab: images
 
 # Test programs on this machine, and the simulated EC2.
 processes: setup
-	$(NICE) $(BIN)/python -m pytest --numprocesses=3 --durations=15 tests/processes tests/ec2
+	$(NICE) $(BIN)/python -m pytest --numprocesses=2 --durations=15 tests/processes tests/ec2
 
 measured: setup
 	HOSTS=use $(BIN)/python -m pytest --durations=15 -m "not long and not concurrent" tests/integration tests/rehearsal

@@ -292,18 +292,18 @@ def test_arrivals_of_an_open_load_use_logged_in_sessions_in_turn(server: Recordi
 def test_a_login_that_fails_is_repeated_after_a_think_time_and_floods_nobody(
     server: Recording, started: Generator
 ) -> None:
-    """2,000 users with a think time of 2 s try 1,000 logins per second; nothing else is sent."""
+    """1,000 users with a think time of 2 s try 500 logins per second or fewer; nothing else is sent."""
     server.rejects_logins = True
     spec = load(
-        server, [request(path="/a")], login=login(), users=2000, think_time_s=2.0, duration_s=5.0, ramp_up_s=2.0
+        server, [request(path="/a")], login=login(), users=1000, think_time_s=2.0, duration_s=5.0, ramp_up_s=2.0
     )
     result = started.run(spec)
     tried = len(server.of("t1.login"))
     assert len(server.seen) == tried
     assert result["logins"]["completed"] == 0
     assert result["logins"]["errors"].keys() == {"status 401"}
-    assert 0 <= tried - result["logins"]["errors"]["status 401"] <= 2000
-    assert 200 <= tried <= 2000 * (1 + 5.0 / 1.0), "each user at most one in half a think time"
+    assert 0 <= tried - result["logins"]["errors"]["status 401"] <= 1000
+    assert 0 < tried <= 1000 * (1 + 5.0 / 1.0), "each user at most one in half a think time"
     assert sum(row["users_s"] for row in result["samples"]) == 0, "a user starts with its login"
     server.rejects_logins = False
 
