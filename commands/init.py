@@ -43,7 +43,7 @@ def init(
 ) -> None:
     """Write a commented grid from what you have: an image, an OpenAPI document, a recording, a log, a script, hosts.
 
-    Example: `python study.py init --image registry.example/team/app:1.4 --openapi openapi.json --operation getItem`
+    Example: `study.py init --image registry.example/team/app:1.4 --openapi openapi.json --operation getItem`
 
     Credentials are replaced by references to environment variables. The command checks the grid as `plan` does.
     """
