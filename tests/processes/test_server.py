@@ -16,7 +16,7 @@ import httpx
 import pytest
 from sklearn.datasets import load_digits
 
-from service.pace import Pace
+from service.pace import CATCH_UP_S, Pace
 from service.train import train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,7 +151,8 @@ def test_the_capacity_is_exact_despite_other_load_and_interruptions(duration_s: 
             server.kill()
     lost = (after["lost"] - before["lost"]) / PACE.service_s
     assert stops >= 2
-    # A response that was sent before a bound of the window, and read after it, counts on the wrong side.
-    expected, slack = PACE.rate_per_s * duration_s, within * PACE.rate_per_s * duration_s
+    # A response on the wrong side of a bound of the window: the server may be late by the catch-up time without losing
+    # capacity, and this process may read it late.
+    expected, slack = PACE.rate_per_s * duration_s, PACE.rate_per_s * (within * duration_s + CATCH_UP_S)
     least, most = (PACE.rate_per_s * late_s for late_s in (late_at_end_s, late_at_start_s))
     assert expected - slack - least <= answered + lost <= expected + slack + most
