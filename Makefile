@@ -4,12 +4,12 @@ BIN := .venv/bin
 # The fleet takes longest, so everything next to it has a lower priority.
 NICE := nice -n 10
 
-.PHONY: test readmes reference site quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample golden
+.PHONY: test readmes reference site quick images machines fleet lab processes loads measured test-ngrinder test-long setup lint unit integration lock benchmarks sample golden
 
 # Tests without measurements run in parallel. Tests that measure run alone afterwards.
 test: setup
 	$(MAKE) --no-print-directory --jobs=4 --output-sync=target fleet lab quick lint processes
-	$(MAKE) --no-print-directory measured
+	$(MAKE) --no-print-directory loads measured
 
 # Build the lab's images.
 images: setup
@@ -29,6 +29,10 @@ lab: images
 # Test programs on this machine, and the simulated EC2.
 processes: setup
 	$(NICE) $(BIN)/python -m pytest --numprocesses=2 --durations=15 tests/processes tests/ec2
+
+# Load generators and servers as programs of this machine.
+loads: setup
+	$(BIN)/python -m pytest --numprocesses=2 --durations=15 tests/loads
 
 measured: setup
 	HOSTS=use $(BIN)/python -m pytest --durations=15 -m "not long and not concurrent" tests/integration tests/rehearsal

@@ -12,7 +12,7 @@ import pytest
 
 from tests.certificates import self_signed
 from tests.locust_environment import Generator, generator
-from tests.processes.test_traffic import load, login, request
+from tests.loads.test_traffic import load, login, request
 from tests.recording import Recording, recording
 
 USERS = 6
