@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.certificates import self_signed
-from tests.locust_environment import Generator, generator
 from tests.loads.test_traffic import load, login, request
+from tests.locust_environment import Generator, generator
 from tests.recording import Recording, recording
 
 USERS = 6
