@@ -148,9 +148,8 @@ def run(load_generator: LocustLoadGenerator, url: str, path: str = "/", **load: 
     """Run one load to its end."""
     _until_ready(load_generator)
     base = {"users": 0, "think_time_s": 0.0, "ramp_up_s": RAMP_UP_S, "duration_s": UNTIL_S, "timeout_s": 10.0}
-    spec = LoadSpec(
-        trial="t", url=url, window_from_s=RAMP_UP_S + 1, traffic=SentTraffic.of(Request(path=path)), **{**base, **load}
-    )
+    fields = {**base, "traffic": SentTraffic.of(Request(path=path)), **load}
+    spec = LoadSpec(trial="t", url=url, window_from_s=RAMP_UP_S + 1, **fields)
     load_generator.start(spec)
     samples: list[Sample] = []
     over = False
