@@ -19,7 +19,8 @@ from harness.words import short
 LARGEST_SCRIPT = 1_000_000  # bytes
 LARGEST_FILES = 20_000_000  # bytes of all files: every agent gets them again for each trial
 _LIBRARIES = {".jar", ".class", ".so", ".dll", ".groovy"}  # nGrinder puts these on the class path
-_KEPT_BACK = {".py", ".yml", ".gradle"}  # nGrinder does not pass these on to agents
+# nGrinder does not pass these on to agents, nor libraries with endings in capitals.
+_KEPT_BACK = {"", ".", ".py", ".yml", ".gradle"}
 _WITHOUT_CODE = re.compile(
     r"'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|//[^\n]*|/\*.*?\*/", re.DOTALL
 )
@@ -68,8 +69,11 @@ class NgrinderScript(GridPart):
 
 def folder(path: str) -> str:
     """Return the folder next to the script for a file: "lib" or "resources"; empty for one that agents do not get."""
-    suffix = f".{path.rpartition('.')[2]}".lower()
-    return "" if suffix in _KEPT_BACK else "lib" if suffix in _LIBRARIES else "resources"
+    _, dot, ending = path.rpartition("/")[2].rpartition(".")
+    suffix = dot + ending if dot else ""
+    if suffix in _LIBRARIES:
+        return "lib"
+    return "" if suffix.lower() in _KEPT_BACK | _LIBRARIES else "resources"
 
 
 def wrong_content(name: str, content: bytes) -> Iterator[str]:

@@ -54,7 +54,7 @@ final class ScriptFiles {
             try (Stream<Path> inside = Files.walk(folder.resolve(name))) {
                 for (Path each : (Iterable<Path>) inside.filter(Files::isRegularFile)::iterator) {
                     boolean library = each.toString().matches(".*\\.(jar|class|so|dll|groovy|py|xml)");
-                    boolean resource = !each.toString().matches(".*\\.(jar|class|so|dll|groovy|py|yml|gradle)");
+                    boolean resource = each.getFileName().toString().matches("(?!.*\\.(jar|class|so|dll|groovy|py|yml|gradle)$).*\\.[^.]+");
                     if (name.equals("lib") ? library : resource) {
                         found.put(folder.relativize(each).toString(), Base64.getEncoder().encodeToString(Files.readAllBytes(each)));
                     }

@@ -75,7 +75,7 @@ def settings(load: LoadSpec) -> dict[str, Any]:
         **found,
         "traffic": translation.translated(traffic.wire()),
         "rows": f"{RESOURCES}/{_rows_name(data)}" if data.rows else "",
-        "files": {key: f"{RESOURCES}/{_digest(content)}" for key, content in data.files.items()},
+        "files": {key: f"{RESOURCES}/{_file_name(content)}" for key, content in data.files.items()},
     }
 
 
@@ -96,7 +96,7 @@ def resources(load: LoadSpec) -> dict[str, bytes]:
     if traffic.groovy:
         paths = {key: f"{ngrinder_script.folder(key)}/{key.rpartition('/')[2]}" for key in traffic.groovy_files}
         return {path: data.files[key] for key, path in paths.items()}
-    files = {f"{RESOURCES}/{_digest(content)}": content for content in data.files.values()}
+    files = {f"{RESOURCES}/{_file_name(content)}": content for content in data.files.values()}
     if data.rows:
         files[f"{RESOURCES}/{_rows_name(data)}"] = json.dumps(translation.rows(data.rows)).encode()
     return files
@@ -117,6 +117,10 @@ def _template(name: str) -> str:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _file_name(content: bytes) -> str:
+    return f"{_digest(content)}.bin"  # nGrinder does not pass on files without an ending
 
 
 def _rows_name(data: Dataset) -> str:

@@ -103,6 +103,8 @@ def test_code_in_texts_and_comments_does_not_count() -> None:
             "traffic.files.1: got 'x/rows.csv': rows.csv has the same name",
         ),
         ("script: mine.groovy\nfiles: [a.yml]", "traffic.files.0: got 'a.yml': nGrinder does not pass on such files"),
+        ("script: mine.groovy\nfiles: [b.c/a]", "traffic.files.0: got 'b.c/a': nGrinder does not pass on such files"),
+        ("script: mine.groovy\nfiles: [a.JAR]", "traffic.files.0: got 'a.JAR': nGrinder does not pass on such files"),
         ("script: mine.groovy\nrequests: [{name: a, request: {path: /}}]", "script are set. Allowed: exactly one of"),
         ("script: mine.groovy\ndata: {file: rows.csv}", "traffic.data: only valid with requests or steps"),
         ("files: [rows.csv]\nrequests: [{name: a, request: {path: /}}]", "traffic.files: only valid with script"),
