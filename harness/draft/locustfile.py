@@ -19,8 +19,9 @@ def found_in(file: str, grid_folder: Path) -> FoundTraffic:
     content = read(file)
     if words := syntax_error(file, content):
         raise BadInput(words)
-    classes = _user_classes(content)
-    if not classes and not _may_import_users(content):
+    tree = ast.parse(content)
+    classes = _user_classes(tree)
+    if not classes and not _may_import_users(tree):
         words = "no user class. Allowed: at least one class derived from HttpUser or FastHttpUser"
         raise BadInput(f"{file}:1: {words}")
     name = Path(os.path.relpath(Path(file).resolve(), grid_folder.resolve())).as_posix()
@@ -50,9 +51,9 @@ def found_in(file: str, grid_folder: Path) -> FoundTraffic:
     )
 
 
-def _user_classes(content: bytes) -> tuple[str, ...]:
+def _user_classes(tree: ast.Module) -> tuple[str, ...]:
     """Return the classes, except abstract ones, that derive from a class named …User, also through others."""
-    classes = {each.name: each for each in ast.walk(ast.parse(content)) if isinstance(each, ast.ClassDef)}
+    classes = {each.name: each for each in ast.walk(tree) if isinstance(each, ast.ClassDef)}
 
     def is_user(name: str, seen: frozenset[str] = frozenset()) -> bool:
         if name not in classes or name in seen:
@@ -76,6 +77,6 @@ def _is_abstract(node: ast.ClassDef) -> bool:
     )
 
 
-def _may_import_users(content: bytes) -> bool:
+def _may_import_users(tree: ast.Module) -> bool:
     """Whether a script imports names, of which some may be user classes."""
-    return any(isinstance(each, ast.ImportFrom) for each in ast.walk(ast.parse(content)))
+    return any(isinstance(each, ast.ImportFrom) for each in ast.walk(tree))

@@ -73,7 +73,7 @@ class OpenApi:
                     yield Operation(path=path, method=method.upper(), keys=mapping(each), shared=shared, where=place)
 
     def chosen(self, names: Sequence[str]) -> list[Operation]:
-        """Return operations by operationId or by method and path; without names those that only read.
+        """Return operations by operationId or by method and path; without names the operations that only read.
 
         Raises BadInput for an unknown name, and without names if every operation writes.
         """

@@ -9,15 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from harness.draft.found import FoundRequest
-from harness.draft.secret_references import can_be_key
+from harness.draft.secret_references import can_be_key, variable_of
 from harness.draft.sources import mapping, sequence
 from harness.grid import http
 
 
 def with_credential(request: FoundRequest, name: str, scheme: dict[str, Any]) -> FoundRequest:
     """Return a request with a reference to the credential of a security scheme."""
-    variable = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_") or "CREDENTIAL"
-    reference = f"${{secret.{variable if not variable[0].isdigit() else f'SECRET_{variable}'}}}"
+    reference = f"${{secret.{variable_of(name, 'CREDENTIAL')}}}"
     kind, where, key = scheme.get("type"), scheme.get("in"), str(scheme.get("name") or name)
     if kind == "apiKey" and not (can_be_key(key) if where == "query" else http.is_token(key)):
         return request  # of a damaged document

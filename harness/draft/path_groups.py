@@ -1,4 +1,4 @@
-"""Group logged paths: those that only differ in ids or in values of parameters are one request with data. Pure."""
+"""Group logged paths: paths that only differ in ids or in values of parameters are one request with data. Pure."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Groups:
         return len(self._groups)
 
     def merged(self) -> list[Group]:
-        """Return groups by frequency; those that differ in one segment with many values are one."""
+        """Return groups by frequency; groups that differ in one segment with many values are one."""
         groups = list(self._groups.values())
         for place in range(max((len(each.segments) for each in groups), default=0)):
             groups = list(_merged_at(groups, place))

@@ -51,8 +51,7 @@ class References:
         """Return the template of a secret; equal values share a variable."""
         variable = next((known for known, other in self.values.items() if other == value), "")
         if not variable:
-            base = re.sub(r"[^A-Z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()).strip("_")
-            base = base if base and not base[0].isdigit() else f"SECRET_{base}".rstrip("_")
+            base = variable_of(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name))
             variable, number = base, 1
             while variable in self.values:
                 number += 1
@@ -150,6 +149,12 @@ class References:
 
 
 _WHOLE_NAMES = re.compile(r"(?i)(?:[a-z]+[-_])*(?:tokens?|secrets?|passwords?|sessions?|api[-_]?keys?|reset|invites?)")
+
+
+def variable_of(text: str, empty: str = "SECRET") -> str:
+    """Return a text as the name of an environment variable; `empty` for one without letters and digits."""
+    name = re.sub(r"[^A-Z0-9]+", "_", text.upper()).strip("_") or empty
+    return f"SECRET_{name}" if name[0].isdigit() else name
 
 
 def can_be_key(name: str) -> bool:

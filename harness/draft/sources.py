@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ import httpx
 from harness.errors import BadInput
 from harness.grid.yamlcore import NotYaml, compose
 from harness.grid.yamldata import Path_, Reading
+from harness.records import strict_json
 from harness.words import short
 
 LARGEST = 200_000_000  # bytes of a file
@@ -72,7 +72,7 @@ def text_of(name: str, content: bytes) -> str:
 def json_of(name: str, text: str) -> Any:
     """Return the value of a JSON text; raises BadInput with its line."""
     try:
-        return _whole(json.loads(text, parse_constant=_no_number, parse_float=_finite))
+        return _whole(strict_json.loads(text))
     except json.JSONDecodeError as error:
         raise BadInput(f"{name}:{error.lineno}: not JSON: {error.msg}") from None
     except (RecursionError, ValueError) as error:
@@ -83,7 +83,7 @@ def json_of(name: str, text: str) -> Any:
 def value_of(text: str) -> Any:
     """Return the value of a JSON text; None for null, and for a text that is not JSON."""
     try:
-        return _whole(json.loads(text, parse_constant=_no_number, parse_float=_finite))
+        return _whole(strict_json.loads(text))
     except (ValueError, RecursionError):
         return None
 
@@ -95,17 +95,6 @@ def _whole(value: Any) -> Any:
     if isinstance(value, dict):
         return {_whole(key): _whole(each) for key, each in value.items()}
     return [_whole(each) for each in value] if isinstance(value, list) else value
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is not a number of JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:40]} is too large for a number")
-    return number
 
 
 @dataclass(frozen=True)

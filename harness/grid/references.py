@@ -73,11 +73,15 @@ def _has_form(value: dict[Any, Any]) -> bool:
     return value.keys() <= {"env", "prefix"} and isinstance(value.get("env"), str)
 
 
+def _is_in_json(value: dict[Any, Any]) -> bool:
+    """Whether a mapping within a JSON body is a reference."""
+    return _has_form(value) and bool(_UPPER.fullmatch(value["env"]))
+
+
 def looks_like_reference(data: Any) -> bool:
     """Whether a JSON body contains a mapping that a grid reads as a reference, as in {"env": "PROD"}."""
     inner = [*data.values()] if isinstance(data, dict) else data if isinstance(data, list) else []
-    is_one = isinstance(data, dict) and _has_form(data) and bool(_UPPER.fullmatch(data["env"]))
-    return is_one or any(looks_like_reference(each) for each in inner)
+    return (isinstance(data, dict) and _is_in_json(data)) or any(looks_like_reference(each) for each in inner)
 
 
 def _is_reference(value: dict[Any, Any], where: Path_) -> bool:
@@ -86,7 +90,7 @@ def _is_reference(value: dict[Any, Any], where: Path_) -> bool:
     place = next((place for place in PLACES if where[: len(place)] == place and len(where) > len(place) - 1), None)
     if place is None or (where == place and place[-1] != "json"):
         return False
-    return place[-1] in ("headers", "query", "env") or bool(_UPPER.fullmatch(value["env"]))
+    return place[-1] in ("headers", "query", "env") or _is_in_json(value)
 
 
 def _is_template(value: dict[Any, Any], where: Path_) -> bool:
@@ -95,7 +99,7 @@ def _is_template(value: dict[Any, Any], where: Path_) -> bool:
     if not inside or not _has_form(value):
         return False
     if inside[0] == "json":
-        return bool(_UPPER.fullmatch(value["env"]))
+        return _is_in_json(value)
     return len(inside) > 1 or inside[0] not in _NAMED
 
 

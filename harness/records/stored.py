@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import stat
 from pathlib import Path
@@ -13,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from harness.errors import BadInput
+from harness.records import strict_json
 from harness.records.part import Part
 
 P = TypeVar("P", bound=Part)
@@ -63,7 +63,7 @@ def json_of(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file; raises FileNotFoundError, and BadInput for a damaged file."""
     text = text_of(path)
     try:
-        content = json.loads(text, parse_constant=_reject, parse_float=_finite)
+        content = strict_json.loads(text)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         wrong = f"is not JSON: {error.msg} (column {error.colno})"
@@ -72,23 +72,13 @@ def json_of(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise damaged(path, "is not JSON of this program: it is nested too deeply", 1) from None
     except ValueError as error:
-        found = re.search(rf"(?<![\w.]){re.escape(str(error))}", text)
+        word = error.word if isinstance(error, strict_json.NotANumber) else str(error)
+        found = re.search(rf"(?<![\w.]){re.escape(word)}", text)
         line = text.count("\n", 0, found.start()) + 1 if found else 1
-        raise damaged(path, f"is not JSON: {str(error)[:40]} is not a finite number", line) from None
+        raise damaged(path, f"is not JSON: {word[:40]} is not a finite number", line) from None
     if not isinstance(content, dict):
         raise damaged(path, "is not a JSON object", 1)
     return content
-
-
-def _reject(word: str) -> float:
-    raise ValueError(word)
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(digits)
-    return number
 
 
 def line_of(path: Path, place: Place) -> int | None:

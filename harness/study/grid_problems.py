@@ -1,4 +1,4 @@
-"""Collect the problems of a grid and its inventory, so that one message lists those that do not follow from another."""
+"""Collect the problems of a grid and its inventory; one message lists all that do not follow from another problem."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from harness.grid.dataset import Dataset, Source
 from harness.grid.schema import Grid
 from harness.grid.templates import ROW, Path_, names, with_values
 from harness.grid.traffic import Data, Traffic
+from harness.records import strict_json
 from harness.traffic import script_files
 from harness.words import short
 
@@ -135,8 +135,10 @@ class DataReader:
             raise _Unreadable(
                 *(f"{name}: the name {file!a} is not text in UTF-8. Fix: rename it" for file in wrong[:MOST_PROBLEMS])
             )
-        rows = {path: {"file": path, "name": file} for file in found for path in [f"{name.rstrip('/')}/{file}"]}
-        for path in rows:
+        rows: Rows = {}
+        for file in found:
+            path = f"{name.rstrip('/')}/{file}"
+            rows[path] = {"file": path, "name": file}
             self._upload(path)
         return rows
 
@@ -207,7 +209,7 @@ def _jsonl(name: str, text: str) -> Rows:
         if not line.strip():
             continue
         try:
-            row = json.loads(line, parse_constant=_no_constant, parse_float=_finite)
+            row = strict_json.loads(line)
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
             problems.append(f"{name}:{number}: not JSON: {reason} (got {short(line.strip())})")
@@ -226,17 +228,6 @@ def _jsonl(name: str, text: str) -> Rows:
     if problems:
         raise _Unreadable(*problems)
     return rows
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number of JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{short(text, bare=True)} is too large for a number")
-    return number
 
 
 def _other_columns(first: Mapping[str, Any], row: Mapping[str, Any]) -> str:

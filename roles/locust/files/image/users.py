@@ -174,7 +174,7 @@ class StudyUser(FastHttpUser):
         load, steps = self.load, self.load.traffic.requests
         waits = [self.draws.think_s(step.pause_s) for step in steps]
         waits[-1] += self.draws.think_s(load.spec.think_time_s)
-        lines = [line(step.name, choice.row, wait_s) for step, wait_s in zip(steps, waits, strict=True)]
+        lines = [line(step.name, choice.row, drawn_s) for step, drawn_s in zip(steps, waits, strict=True)]
         self.chain.transaction(b"".join(lines))
         self.session.begin_transaction()
         since, total_s = load.now(), 0.0

@@ -1,0 +1,33 @@
+"""JSON by its standard (RFC 8259). Python's own reader also accepts NaN, Infinity and numbers beyond a float. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from harness.words import short
+
+
+class NotANumber(ValueError):
+    """A number that JSON does not have, or that no float can hold; `word` is its text."""
+
+    def __init__(self, word: str, reason: str) -> None:
+        super().__init__(reason)
+        self.word = word
+
+
+def loads(text: str) -> Any:
+    """Return the value of a JSON text; raises NotANumber, and ValueError or RecursionError as json.loads."""
+    return json.loads(text, parse_constant=_reject, parse_float=_finite)
+
+
+def _reject(word: str) -> float:
+    raise NotANumber(word, f"{word} is not a number of JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise NotANumber(digits, f"{short(digits, bare=True)} is too large for a number")
+    return number
