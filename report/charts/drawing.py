@@ -9,6 +9,7 @@ from typing import Any
 import vl_convert
 
 from harness.words import visible
+from report import format as text
 from report.charts import capacity_chart, gain_charts, load_chart, request_chart, series_chart
 from report.charts.theme import Spec
 from report.elements import Chart
@@ -21,15 +22,17 @@ def specification(chart: Chart) -> Spec:
     """The Altair specification of a chart, by the function of its name in one of `MODULES`."""
     module = next(module for module in MODULES if hasattr(module, chart.name))
     draw: Callable[..., Spec] = getattr(module, chart.name)
-    return {key: _visible(part) for key, part in draw(**chart.arguments).items()}
+    return {key: _written(part) for key, part in draw(**chart.arguments).items()}
 
 
-def _visible(part: Any) -> Any:
-    """A part of a specification with all hidden characters made visible."""
+def _written(part: Any) -> Any:
+    """A part of a specification as it is written: hidden characters visible, figures the same on every processor."""
     if isinstance(part, dict):
-        return {key: _visible(value) for key, value in part.items()}
+        return {key: _written(value) for key, value in part.items()}
     if isinstance(part, list):
-        return [_visible(value) for value in part]
+        return [_written(value) for value in part]
+    if isinstance(part, float):
+        return text.data(part)
     return visible(part) if isinstance(part, str) else part
 
 

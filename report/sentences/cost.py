@@ -22,13 +22,18 @@ def pieces(costs: CostSummary) -> str:
     """The sentences for all loads, as JSON: `words` apply up to the rate `to` (null: all above), `usd` is per hour."""
     found = [
         {
-            "to": each.up_to,
+            "to": None if each.up_to is None else text.data(each.up_to),
             "words": _with_price(each, MILLION),
-            "usd": each.choice.best.usd_per_hour if each.choice.best else None,
+            "usd": _per_hour(each.choice),
         }
         for each in costs.by_rate
     ]
     return json.dumps(found, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _per_hour(choice: Choice) -> float | None:
+    usd = None if choice.best is None else choice.best.usd_per_hour
+    return None if usd is None else text.data(usd)
 
 
 def _with_price(found: CostAnswer, million: str) -> str:

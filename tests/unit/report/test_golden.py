@@ -1,6 +1,8 @@
 """Small synthetic studies and the pages that were approved of them (tests/golden_study.py)."""
 
 import difflib
+import json
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
@@ -11,6 +13,7 @@ import pypdfium2
 import pytest
 
 from report import build
+from report.charts import drawing
 from report.elements import MOST_WORDS, Table
 from report.model import Report
 from report.output import pdf
@@ -37,6 +40,13 @@ def test_the_text_of_the_page_is_the_approved_one(report: Callable[[str], Report
     approved = (GOLDEN / name / "page.html").read_text(encoding="utf-8")
     changes = difflib.unified_diff(approved.splitlines(), page(report(name)).splitlines(), lineterm="", n=0)
     assert list(changes) == [], "the page has another text" + AGAIN
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_no_figure_has_digits_that_depend_on_the_processor(report: Callable[[str], Report], name: str) -> None:
+    drawn = json.dumps([drawing.specification(chart) for chart in report(name).charts.values()])
+    for figure in re.findall(r"(?<![\w.])\d+\.\d+", drawn + page(report(name))):
+        assert len(figure.replace(".", "").strip("0")) <= 10, figure
 
 
 @pytest.mark.parametrize("name", STUDIES)
