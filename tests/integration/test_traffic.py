@@ -6,7 +6,6 @@ import csv
 import json
 import shutil
 import subprocess
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +15,12 @@ import pytest
 
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.records.directory import StudyDirectory
+from harness.records.findings import Severity
 from harness.records.trial import TrialRecord
-from tests.integration.conftest import GRIDS, ROOT, command, small_grid, study, wait_for
+from tests.integration.conftest import BUSY_MACHINE, GRIDS, ROOT, command, small_grid, study, wait_for
 from tests.integration.test_resumed_study import holding, visible_to_others
+
+pytestmark = pytest.mark.concurrent
 
 DIGITS = GRIDS / "data" / "digits.jsonl"
 SECRETS = {"DEMO_PASSWORD": "canary-password", "DEMO_HEADER": "canary-header", "DEMO_QUERY": "canary-query"}
@@ -71,6 +73,11 @@ class Done:
         return list(self.directory.trials().values())
 
 
+def broken(record: TrialRecord) -> set[str]:
+    """Return the rules that make a trial invalid."""
+    return {finding.rule for finding in record.findings if finding.severity == Severity.INVALID}
+
+
 @pytest.fixture(scope="module")
 def done(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient) -> Done:
     folder = tmp_path_factory.mktemp("traffic")
@@ -85,7 +92,7 @@ def done(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engine: 
             "nginx_lb_tls": True,
         },
         traffic=TRAFFIC,
-        repeats=2,
+        repeats=1,
         without=("request",),
     )
     patch = pytest.MonkeyPatch()
@@ -118,8 +125,9 @@ def token_of_first_user(lab: Inventory) -> str:
 
 
 def test_every_request_of_the_mix_succeeds_in_its_share(done: Done) -> None:
+    assert len(done.records) == 2
     for record in done.records:
-        assert record.usable, record.cause
+        assert broken(record) <= BUSY_MACHINE, record.cause
         assert record.error_rate == 0, record.findings
         assert not {finding.rule for finding in record.findings} & {"E8", "E13", "E25"}, record.findings
         counts = {name: stats.requests for name, stats in record.requests.items()}
@@ -132,15 +140,10 @@ def test_every_request_of_the_mix_succeeds_in_its_share(done: Done) -> None:
 
 
 def test_all_topologies_of_a_block_were_sent_the_same(done: Done) -> None:
-    by_block: dict[int, list[dict[str, str]]] = defaultdict(list)
-    for record in done.records:
-        by_block[record.repeat].append(record.sent)
-    assert len(by_block) == 2
-    for first, second in by_block.values():
-        shared = first.keys() & second.keys()
-        assert {"1", "2"} <= shared
-        assert {key: first[key] for key in shared} == {key: second[key] for key in shared}
-    assert by_block[1][0]["1"] != by_block[2][0]["1"], "each block has its own draws"
+    first, second = (record.sent for record in done.records)
+    shared = first.keys() & second.keys()
+    assert {"1", "2"} <= shared
+    assert {key: first[key] for key in shared} == {key: second[key] for key in shared}
 
 
 def test_the_study_passes_its_check_and_has_a_table_by_request(done: Done) -> None:
@@ -188,7 +191,7 @@ def test_your_locust_script_is_counted_as_by_the_servers(tmp_path: Path) -> None
     records = list(StudyDirectory(next((tmp_path / "results").iterdir())).trials().values())
     assert records
     for record in records:
-        assert record.usable, record.cause
+        assert broken(record) <= BUSY_MACHINE, record.cause
         assert record.error_rate == 0, record.findings
         assert set(record.requests) == {"one", "batch"}
         assert not {finding.rule for finding in record.findings} & {"E8", "E13"}, record.findings

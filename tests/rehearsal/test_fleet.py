@@ -11,10 +11,9 @@ from harness.deploy.connections import Connections
 from harness.records.directory import StudyDirectory
 from harness.records.findings import Severity
 from tests.containment import freedoms
-from tests.integration.conftest import study
+from tests.integration.conftest import BUSY_MACHINE, study
 from tests.rehearsal.conftest import Fleet, deployment_changed, inventory_with, loads, play, small_grid, startup_error
 
-BUSY_MACHINE = {"E5", "E6", "E11", "E23"}  # rules that a trial breaks on a machine with too little CPU
 TRY = (
     "import sys, urllib.request, urllib.error\n"
     "try: print(urllib.request.urlopen(sys.argv[1], timeout=4).status)\n"
@@ -96,11 +95,13 @@ def over_ssh(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) ->
     return next((folder / "results").iterdir())
 
 
+@pytest.mark.concurrent
 def test_a_repeated_deployment_changes_nothing(over_ssh: Path) -> None:
     """The study deploys with site.yml, like all earlier tests."""
     assert deployment_changed(over_ssh) == 0
 
 
+@pytest.mark.concurrent
 def test_a_study_over_ssh_is_complete(over_ssh: Path, deployed_fleet: Fleet) -> None:
     assert (over_ssh / "report.pdf").stat().st_size > 10_000
     data = StudyDirectory(over_ssh).trial("servers-3_vusers-100/r1")
