@@ -56,11 +56,6 @@ def rate_interval(interval: Interval | None) -> str:
     return f"{rate(interval.value, half)} [{rate(interval.low, half)}, {rate(interval.high, half)}]"
 
 
-def data(value: float) -> float:
-    """A figure for a script of the page, with ten digits: the last bits of a float depend on the processor."""
-    return float(f"{value:.10g}")
-
-
 def usd(value: float | None) -> str:
     """US dollars: two decimals; two significant digits below 0.10; whole dollars from 100 on."""
     if value is None:

@@ -18,11 +18,10 @@ from harness.grid.traffic import LOGIN, Login, TrafficRequest
 from harness.judge import balancing
 from harness.records.failure_kind import FailureCategory
 from harness.traffic.load_generator import Exchange, LoadSpec
+from harness.traffic.patience import Patience
 from harness.traffic.run_load import TrafficContext, load_spec
 
-WITHIN_S = 10.0
 ROUNDS = 2
-MORE_ROUNDS = 4  # additional rounds of slow responses that there is time for
 _UNUSABLE = {
     FailureCategory.BODY: "its body does not contain {body!r}",
     FailureCategory.ENCODING: (
@@ -135,10 +134,11 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     that answered instead.
     """
     expected = {server.address for server in servers}
-    topology = _Topology(context=context, cell=cell, expected=frozenset(expected), began=time.monotonic())
+    patience = Patience(wait=context.wait)
+    topology = _Topology(context=context, cell=cell, expected=frozenset(expected), patience=patience)
     spec = load_spec(context, 1, f"{trial}.verify", cell.variables)
     spec = replace(spec, traffic=replace(spec.traffic, sessions=0))
-    timeouts = 0
+    timeouts = rejected = 0
     while True:  # at least once, on slow machines too
         found, failed = topology.rounds(spec)
         if failed is None and topology.is_reached(found):
@@ -147,9 +147,10 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
         timeouts += failed is not None and failed.is_timeout
         # The first request to a server may take longer than any other.
         again = failed is not None and failed.is_timeout and timeouts < ROUNDS
-        if (topology.is_late() and not again) or timeouts >= ROUNDS:
+        rejected += failed is not None and topology.is_rejected(failed)
+        if (topology.patience.is_over() and not again) or max(timeouts, rejected) >= ROUNDS:
             break
-        context.wait(0.01)
+        topology.patience.pause()
     if failed is None:
         problem = "got " + (", ".join(sorted(_servers(found))) or "none")
     else:
@@ -174,17 +175,16 @@ class _Topology:
     context: TrafficContext
     cell: Cell
     expected: frozenset[str]  # addresses
-    began: float
-    slowest_s: float = 0.0  # call
+    patience: Patience
 
     @property
     def _method(self) -> balancing.Balancing:
         grid, balancer = self.context.grid, self.context.inventory.balancer
         return balancing.of(self.cell.variables, grid.vars, balancer.variables)
 
-    def is_late(self) -> bool:
-        """Whether the time for more rounds is over."""
-        return time.monotonic() > self.began + WITHIN_S + MORE_ROUNDS * self.slowest_s
+    def is_rejected(self, failed: Failed) -> bool:
+        """Whether one of the servers gave a response that another attempt does not change, as to a wrong password."""
+        return failed.exchange.server in self.expected and 0 < failed.exchange.status < 500
 
     def is_reached(self, found: Sequence[Exchange]) -> bool:
         """Whether exactly the expected servers answered; of a method by address, some of them."""
@@ -200,13 +200,13 @@ class _Topology:
         for number in itertools.count(1):
             began = time.monotonic()
             found = self.context.load_generator.send_each(replace(spec, users=_users(grid, self.cell)))
-            self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+            self.patience.took(time.monotonic() - began)
             every += found
             failed = first_failed(grid, found)
             if failed or not found or not _servers(every) <= self.expected:
                 return every, failed  # an old worker process of the balancer may still be running
             enough = number >= least or (grid.has_script and _servers(every) == self.expected)
-            if enough and (is_fixed or _servers(every) == self.expected or self.is_late()):
+            if enough and (is_fixed or _servers(every) == self.expected or self.patience.is_over()):
                 break
         return every, None
 

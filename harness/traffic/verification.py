@@ -22,11 +22,10 @@ from harness.grid.traffic import TrafficRequest, of_request
 from harness.judge import balancing
 from harness.traffic import exchanges
 from harness.traffic.load_generator import LoadSpec
+from harness.traffic.patience import Patience
 from harness.traffic.run_load import TrafficContext, places
 
-_WITHIN_S = 10.0
 _ROUNDS = 2
-_MORE_ROUNDS = 4  # additional rounds of slow responses that there is time for
 _LEAST_TIMEOUT_S = 5.0
 _MOST_PARALLEL = 32
 
@@ -49,8 +48,8 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     expected = {server.address for server in servers}
     timeout_s = max(_LEAST_TIMEOUT_S, context.grid.load.timeout)
     is_fixed = method.even or method.by_address  # further rounds would reach no other server
-    deadline = (began := time.monotonic()) + _WITHIN_S
-    problem, timeouts, slowest_s = "none", 0, 0.0
+    patience = Patience(wait=context.wait)
+    problem, timeouts = "none", 0
     wrong: _Unexpected | None = None
     with (
         context.connections.http(
@@ -66,11 +65,10 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
                 for rounds in itertools.count(1):
                     answers += pool.map(lambda _: _send(context, client, trial, sole), range(cell.servers))
                     reached = {server for server, _ in answers}
-                    slowest_s = max(slowest_s, *(took_s for _, took_s in answers))
-                    deadline = began + _WITHIN_S + _MORE_ROUNDS * slowest_s
+                    patience.took(max(took_s for _, took_s in answers))
                     if not reached <= expected:
                         break  # an old worker process of the balancer is still running
-                    if rounds >= _ROUNDS and (is_fixed or reached == expected or time.monotonic() > deadline):
+                    if rounds >= _ROUNDS and (is_fixed or reached == expected or patience.is_over()):
                         break
             except httpx.TimeoutException:
                 timeouts += 1
@@ -85,9 +83,9 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
                 if reached == expected or (method.by_address and reached <= expected):
                     return statistics.median_low(took_s for _, took_s in answers)
                 problem = "got " + ", ".join(sorted({server for server, _ in answers}))
-            if time.monotonic() > deadline and not again:
+            if patience.is_over() and not again:
                 break
-            context.wait(0.01)
+            patience.pause()
     why = _explained(context, cell, wrong) if wrong else ""
     raise TrialFailed(f"responses did not come from exactly {', '.join(sorted(expected))}: {problem}{why}")
 

@@ -9,7 +9,7 @@ from typing import Any
 import vl_convert
 
 from harness.words import visible
-from report import format as text
+from report import script_data
 from report.charts import capacity_chart, gain_charts, load_chart, request_chart, series_chart
 from report.charts.theme import Spec
 from report.elements import Chart
@@ -32,7 +32,7 @@ def _written(part: Any) -> Any:
     if isinstance(part, list):
         return [_written(value) for value in part]
     if isinstance(part, float):
-        return text.data(part)
+        return script_data.number(part)
     return visible(part) if isinstance(part, str) else part
 
 

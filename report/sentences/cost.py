@@ -6,7 +6,7 @@ import json
 
 from harness.summarise.cost import CostAnswer, CostSummary
 from harness.summarise.topology_choice import Choice, Fit, TopologyCost
-from report import estimates, phrases
+from report import estimates, phrases, script_data
 from report import format as text
 
 MILLION = "{million}"  # in a sentence of `pieces`: the price of a million requests
@@ -22,7 +22,7 @@ def pieces(costs: CostSummary) -> str:
     """The sentences for all loads, as JSON: `words` apply up to the rate `to` (null: all above), `usd` is per hour."""
     found = [
         {
-            "to": None if each.up_to is None else text.data(each.up_to),
+            "to": None if each.up_to is None else script_data.number(each.up_to),
             "words": _with_price(each, MILLION),
             "usd": _per_hour(each.choice),
         }
@@ -33,7 +33,7 @@ def pieces(costs: CostSummary) -> str:
 
 def _per_hour(choice: Choice) -> float | None:
     usd = None if choice.best is None else choice.best.usd_per_hour
-    return None if usd is None else text.data(usd)
+    return None if usd is None else script_data.number(usd)
 
 
 def _with_price(found: CostAnswer, million: str) -> str:

@@ -13,7 +13,7 @@ from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import TrialFailed
 from harness.grid.cell import Cell
 from harness.records import failure_kind
-from harness.traffic import exchanges, run_load, verification
+from harness.traffic import exchanges, patience, run_load, verification
 from harness.traffic.load_generator import Exchange, LoadSpec
 from tests.builders import grid
 
@@ -71,7 +71,7 @@ def in_turn(addresses: list[str] = ADDRESSES) -> Callable[[int, str], Exchange]:
 
 
 def problem(answer: Callable[[int, str], Exchange], monkeypatch: pytest.MonkeyPatch, **more: Any) -> str:
-    monkeypatch.setattr(exchanges, "WITHIN_S", 0.0)
+    monkeypatch.setattr(patience, "WITHIN_S", 0.0)
     with pytest.raises(TrialFailed) as failed:
         verify(answer, **more)
     return str(failed.value).partition("exactly ")[2].partition(": ")[2]
@@ -197,6 +197,22 @@ def test_a_status_has_the_hints_of_a_single_request(
     assert bool(hint) == bool(after)
 
 
+@pytest.mark.parametrize(("server", "most"), [(ADDRESSES[0], 2), ("", 20)])
+def test_a_rejected_login_is_repeated_once_and_any_other_failure_rarely(server: str, most: int) -> None:
+    """Many services lock an account after a few wrong passwords."""
+    calls = []
+
+    def answer(call: int, name: str) -> Exchange:
+        calls.append(call)
+        status = 403 if server else 502
+        return Exchange(name=name, error=failure_kind.with_status(status), status=status, server=server)
+
+    with pytest.raises(TrialFailed, match="login: GET /login returned status"):
+        verify(answer)
+    logins = len(set(calls))
+    assert 2 <= logins <= most
+
+
 def test_a_timeout_is_repeated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first request to a server may take longer than any other."""
     timeout, turns = failure_kind.parse("timeout"), itertools.cycle(ADDRESSES)
@@ -206,7 +222,7 @@ def test_a_timeout_is_repeated_once(monkeypatch: pytest.MonkeyPatch) -> None:
             return Exchange(name=name, error=timeout)
         return Exchange(name=name, status=200, server=next(turns), took_s=0.01)
 
-    monkeypatch.setattr(exchanges, "WITHIN_S", 0.0)
+    monkeypatch.setattr(patience, "WITHIN_S", 0.0)
     assert verify(answer)[0] > 0
     assert problem(lambda _call, name: Exchange(name=name, error=timeout), monkeypatch).endswith("raise load.timeout")
 

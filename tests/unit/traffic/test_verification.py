@@ -16,7 +16,7 @@ import pytest
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import TrialFailed
 from harness.grid.cell import Cell
-from harness.traffic import run_load, verification
+from harness.traffic import patience, run_load, verification
 from tests.builders import grid
 
 ADDRESSES = [f"10.0.0.{i}:8080" for i in (1, 2, 3)]
@@ -96,7 +96,7 @@ def test_rounds_follow_until_chance_has_reached_every_server(method: str) -> Non
 
 
 def test_a_server_that_chance_never_reaches_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
+    monkeypatch.setattr(patience, "WITHIN_S", 0.0)
     two = itertools.cycle(ADDRESSES[:2])
     with balancer(lambda: next(two), "random_two") as context, pytest.raises(TrialFailed) as failed:
         verification.verify(context, CELL, context.inventory.servers, "trial")
@@ -104,7 +104,7 @@ def test_a_server_that_chance_never_reaches_is_missing(monkeypatch: pytest.Monke
 
 
 def test_an_unexpected_server_is_named_with_every_method(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
+    monkeypatch.setattr(patience, "WITHIN_S", 0.0)
     many = itertools.cycle([*ADDRESSES, "10.0.0.9:8080"])
     for method in ("round_robin", "random_two"):
         with balancer(lambda: next(many), method) as context, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
@@ -121,7 +121,7 @@ def test_every_request_is_a_new_users() -> None:
 
 
 def test_one_address_reaches_one_server_where_that_is_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
+    monkeypatch.setattr(patience, "WITHIN_S", 0.0)
     with balancer(lambda: ADDRESSES[0], "ip_hash") as context:
         assert verification.verify(context, CELL, context.inventory.servers, "trial") > 0
     with balancer(lambda: "10.0.0.9:8080", "ip_hash") as context, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
@@ -141,7 +141,7 @@ def test_one_address_reaches_one_server_where_that_is_the_method(monkeypatch: py
 def test_an_unexpected_response_is_reported_with_its_fix(
     monkeypatch: pytest.MonkeyPatch, status: int, server: str, servers: int, fix: str
 ) -> None:
-    monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
+    monkeypatch.setattr(patience, "WITHIN_S", 0.0)
     with balancer(lambda: server, "round_robin", status=status) as context, pytest.raises(TrialFailed) as failed:
         verification.verify(
             context, Cell((("servers", servers), ("vusers", 1))), context.inventory.servers[:servers], "trial"
@@ -154,8 +154,8 @@ def test_an_unexpected_response_is_reported_with_its_fix(
 
 def test_slow_responses_leave_time_for_further_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rounds as above, without time in addition to that of the responses."""
-    monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
-    monkeypatch.setattr(verification, "_MORE_ROUNDS", 1000)
+    monkeypatch.setattr(patience, "WITHIN_S", 0.0)
+    monkeypatch.setattr(patience, "MORE_ROUNDS", 1000)
     first = itertools.chain([ADDRESSES[0]] * 6, itertools.cycle(ADDRESSES))
 
     def slowly() -> str:
@@ -168,7 +168,7 @@ def test_slow_responses_leave_time_for_further_rounds(monkeypatch: pytest.Monkey
 
 def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "_LEAST_TIMEOUT_S", 0.0)
-    monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
+    monkeypatch.setattr(patience, "WITHIN_S", 0.0)
     received: list[int] = []
 
     def never() -> str:
