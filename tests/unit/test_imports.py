@@ -172,7 +172,7 @@ def test_tests_stand_where_what_they_test_does_and_builders_import_none_of_them(
 
 
 # Room of report/ → the rooms it may import. The modules directly in report/ are rooms of their own.
-FOUNDATION = {"format", "phrases", "estimates", "spreads", "elements"}
+FOUNDATION = {"format", "script_data", "phrases", "estimates", "spreads", "elements"}
 REPORT = {
     **dict.fromkeys(FOUNDATION, FOUNDATION),
     **dict.fromkeys(("sentences", "tables", "charts"), FOUNDATION),
