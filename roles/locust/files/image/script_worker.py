@@ -60,9 +60,9 @@ class ScriptWorker:
                 raise
             problem = failure.problem if isinstance(failure, ScriptFailed) else problem_of(failure)
             load.reject(problem["error"], {"file": problem["file"], "line": problem["line"]})
-        load = script_users.current
-        if load is not None and load.rehearsal and not load.constructed:
-            load.end.set()  # this worker has no user of the rehearsal
+        if (load := script_users.current) is not None:
+            load.all_constructed = True
+            load.end_if_rehearsed()
 
     def _reject(self, what: str, place: dict[str, Any]) -> None:
         if (load := script_users.current) is None:
