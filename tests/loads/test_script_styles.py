@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import secrecy
 from harness.traffic import sent_traffic
 from harness.traffic.locust import LocustLoadGenerator
 from tests.loads.test_own_script import rows, run, spec, wait_ready
@@ -239,7 +240,7 @@ class Stops(FastHttpUser):
     assert {each.path for each in server.of("tried")} == {"/streamed", "/last"}
 
 
-def test_a_user_whose_urls_are_none_does_not_flood_the_load_generator(
+def test_a_user_with_invalid_urls_does_not_flood_the_load_generator(
     locust: LocustLoadGenerator, server: Recording, tmp_path: Path
 ) -> None:
     """Without a wait it would try thousands of times a second."""
@@ -276,3 +277,42 @@ class A(HttpUser):
 """
     result = run(locust, spec(server, tmp_path, text, "interrupts"))
     assert result.script_problem.startswith("tests/load.py:8: locust.exception.RescheduleTask")
+
+
+def test_no_name_and_no_failure_of_a_script_has_its_secrets(
+    locust: LocustLoadGenerator, server: Recording, tmp_path: Path
+) -> None:
+    """A script puts them into URLs, which are the names of requests, and into failures. What is no secret stays."""
+    text = """
+import os
+from urllib.parse import quote
+from locust import HttpUser, constant, task
+SECRET = os.environ["KEY"]
+class A(HttpUser):
+    wait_time = constant(0.1)
+    def on_start(self):
+        if self.environment.host.endswith("/"): raise KeyError(SECRET)
+    @task
+    def t(self):
+        self.client.get(f"/{os.environ['PLAIN']}?key={SECRET}")
+        self.client.get(f"/{'long' * 21}?key={quote(SECRET)}")
+        with self.client.get("/failed", catch_response=True) as response:
+            response.failure("x" * 50 + SECRET)
+    @task
+    def shown(self):
+        self.client.get("/echo", name="echo")
+"""
+    secret = "canary/secret value"  # noqa: S105 - of this test alone
+    server.responses["/echo"] = f"HTTP/1.1 500 Failed\r\nContent-Length: 19\r\n\r\n{secret}".encode()
+    secrecy.remember([secret])
+    wait_ready(locust)
+    load = spec(server, tmp_path, text, "canary", env={"KEY": secret, "PLAIN": "plain"})
+    exchanges = locust.send_each(load)
+    result = run(locust, load)
+    assert sum(secret in each.target or "canary/secret" in each.target for each in server.of("canary")) > 0
+    assert result.requests.keys() == {"/plain?key=***", f"/{'long' * 21}?key=***", "/failed", "echo"}
+    assert "script " + "x" * 50 + "***" in result.errors
+    assert "canary" not in f"{result} {exchanges}"
+    failing = text.replace('self.environment.host.endswith("/")', "True")
+    failed = run(locust, spec(server, tmp_path, failing, "raises", env={"KEY": secret, "PLAIN": "plain"}))
+    assert failed.script_problem == "tests/load.py:9: KeyError: '***'"

@@ -127,7 +127,7 @@ def _request(session: Any, send: Any, name: str, streams: bool, catches: bool) -
         response = send()
     except BaseException as failure:
         if presence is not None:
-            call.unsent |= call.response is None and isinstance(failure, ValueError)  # an URL that is none
+            call.unsent |= call.response is None and isinstance(failure, ValueError)  # an invalid URL
             presence.end(call)
             presence.decide(call, "aborted" if isinstance(failure, GreenletExit) else kind_of(failure))
             _wait_if_unsent(presence, call)

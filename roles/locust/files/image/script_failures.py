@@ -10,6 +10,7 @@ from typing import Any
 import brotli
 import gevent
 import requests.exceptions
+import script_secrets
 import urllib3.exceptions
 from geventhttpclient.response import HTTPConnectionClosed
 from locust.contrib.fasthttp import LocustBadStatusCode
@@ -78,4 +79,4 @@ def _named(failure: BaseException) -> str:
 
 def _short(failure: BaseException) -> str:
     text = " ".join(str(failure).split()) or type(failure).__name__
-    return _FOLDERS.sub("", text)[:_LONGEST_TEXT]
+    return script_secrets.without(_FOLDERS.sub("", text))[:_LONGEST_TEXT]

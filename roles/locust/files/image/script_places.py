@@ -7,6 +7,8 @@ import traceback
 from types import FrameType, TracebackType
 from typing import Any
 
+import script_secrets
+
 folder = "/opt/script"  # of the script; set when it is imported
 
 
@@ -28,7 +30,7 @@ def _own(filename: str) -> str:
 
 def problem_of(failure: BaseException) -> dict[str, Any]:
     """Last line of a failure's traceback, with file and line of the script's frame that is nearest to it."""
-    error = traceback.format_exception_only(failure)[-1].strip()
+    error = script_secrets.without(traceback.format_exception_only(failure)[-1].strip())
     if isinstance(failure, SyntaxError) and failure.filename:
         return {"file": _own(failure.filename), "line": failure.lineno or 0, "error": error}
     at: BaseException | None = failure

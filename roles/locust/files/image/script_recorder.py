@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import script_secrets
 from recorder import Recorder
 
 MOST_NAMES = 200  # of requests, in one process; a script that puts an identifier into each URL would have thousands
@@ -91,7 +92,9 @@ class ScriptRecorder(Recorder):
         self._count(call.ended_s, call.since_s, call.latency_s, self._kind(error), name)
 
     def _name(self, name: str) -> str:
-        name = name[:LONGEST_NAME]
+        if name in self._known:
+            return name
+        name = script_secrets.without(name)[:LONGEST_NAME]
         if name in self._known:
             return name
         if len(self._known) >= MOST_NAMES:

@@ -18,6 +18,7 @@ import gevent.hub
 import locust.user.users
 import locust.user.wait_time
 import script_draws
+import script_secrets
 from digests import SentDigests
 from gevent import GreenletExit, getcurrent
 from locust.exception import StopUser
@@ -226,14 +227,14 @@ def _exchange(call: Call) -> dict[str, Any]:
     response, headers = call.response, getattr(call.response, "headers", None) or {}
     time_s = headers.get("X-Study-Time")
     return {
-        "name": call.name,
+        "name": script_secrets.without(call.name),
         "error": call.error,
         "status": getattr(response, "status_code", 0) or 0,
         "server": headers.get("X-Study-Server", ""),
         "took_s": call.latency_s,
         "time_s": float(time_s) if time_s else None,
-        "location": headers.get("Location", ""),
-        "begins": _content(response)[:80].decode(errors="replace"),
+        "location": script_secrets.without(headers.get("Location", "")),
+        "begins": script_secrets.without(_content(response).decode(errors="replace"))[:80],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import script_secrets
 import script_users
 from locust.runners import WorkerRunner
 from script_import import Importer
@@ -29,6 +30,7 @@ class ScriptWorker:
         problem = None
         try:
             message = json.loads(msg.data["load"])
+            script_secrets.use(msg.data["secrets"])
             script = script_of(message)
             assert script is not None  # noqa: S101 - the master sends this for scripts only
             self._importer.load(script, msg.data["env"], message, self._runner.worker_index)
