@@ -48,6 +48,12 @@ def remember(values: Iterable[str]) -> None:
     _known.update(value for value in values if len(value) >= _SHORTEST)
 
 
+def inside(texts: Iterable[str]) -> list[str]:
+    """Return the remembered secrets that some of these texts contain."""
+    shown = tuple(texts)
+    return sorted(value for value in _known if any(value in text for text in shown))
+
+
 def scrub(text: str) -> str:
     """A text for messages and logs, without remembered secrets."""
     for value in sorted(_known, key=len, reverse=True):

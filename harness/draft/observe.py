@@ -183,16 +183,12 @@ def _lacking(name: str) -> str:
 
 def _extracted(ways: Mapping[str, str], body: bytes) -> dict[str, str]:
     """Return name → value of each JSONPath that a response has."""
-    found: dict[str, str] = {}
-    for name, path in ways.items():
-        try:
-            value = json.loads(body)
-            for key in json_paths.keys(path):
-                value = value[key]
-            found[name] = value if isinstance(value, str) else json.dumps(value)
-        except (ValueError, KeyError, IndexError, TypeError, RecursionError):
-            continue
-    return found
+    values = {name: json_paths.found(body, json_paths.keys(path)) for name, path in ways.items()}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def body_pattern(body: bytes, kind: str) -> str:

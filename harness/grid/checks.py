@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.grid import http, ngrinder_limits, objectives, row_checks, server_failure, traffic_checks
+from harness.grid import http, ngrinder_limits, objectives, row_checks, server_failure
 from harness.grid.amount import Search
 from harness.grid.cell import OWN_FACTORS, Cell
 from harness.grid.load import check_level, written
@@ -110,8 +110,9 @@ class Checker:
         dataset = self.grid.dataset
         columns = dataset.columns if dataset and dataset.rows else None
         replaced = frozenset(str(path[1]) for path in self.replaced if path[0] == "traffic" and len(path) > 1)
-        yield from TrafficChecker(self.grid, columns, replaced).all()
-        yield from row_checks.problems(self.grid, traffic_checks.sent(self.grid))
+        checker = TrafficChecker(self.grid, columns, replaced)
+        yield from checker.all()
+        yield from row_checks.problems(self.grid, checker.every)
 
     def objectives(self) -> Iterator[Problem]:
         """Check that objectives name requests of the traffic; a script has its own names."""

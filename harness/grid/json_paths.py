@@ -1,6 +1,10 @@
-"""Check JSONPaths (RFC 9535) that name one value. Pure."""
+"""Check and apply JSONPaths (RFC 9535) that name one value. Pure."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
 
 from harness.words import short
 
@@ -18,6 +22,23 @@ def keys(text: str) -> list[str | int]:
         for each in selectors
         if isinstance(each, NameSelector | IndexSelector)
     ]
+
+
+def found(body: str | bytes, names: Iterable[str | int]) -> Any:
+    """Return the value at names and indexes, outermost first, in a JSON text; None for none, and for another text."""
+    try:
+        value = json.loads(body)
+        for name in names:
+            if not isinstance(value, dict if isinstance(name, str) else list):
+                return None
+            value = _at(value, name)
+    except (ValueError, KeyError, IndexError, RecursionError):
+        return None
+    return value
+
+
+def _at(value: Any, name: Any) -> Any:
+    return value[name]
 
 
 def wrong(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from harness.grid import http, json_paths, templates
@@ -106,9 +107,14 @@ class TrafficChecker:
     columns: tuple[str, ...] | None = None
     replaced: frozenset[str] = frozenset()
 
+    @cached_property
+    def every(self) -> list[Sent]:
+        """Every request of the traffic."""
+        return sent(self.grid)
+
     def all(self) -> Iterator[Problem]:
         """Yield all problems, in no order."""
-        every = sent(self.grid)
+        every = self.every
         used = frozenset(name for each in every for _, text in each.texts() for name in templates.names(text))
         for each in every:
             yield from self._request(each)

@@ -253,6 +253,9 @@ def _csv(name: str, text: str) -> Rows:
             wrong = [cell for place, cell in enumerate(header) if not cell or cell in header[:place]]
             if wrong:
                 raise _Unreadable(f"{name}:{number}: the column {short(wrong[0])} has no name of its own")
+            if len(header) == 1 and re.search(r"[;\t]", header[0]):
+                words = "Allowed: columns that commas separate. Fix: replace the separators"
+                raise _Unreadable(f"{name}:{number}: got one column, {short(header[0])}. {words}")
         elif len(cells) != len(header):
             words = f"got {len(cells)} values. Allowed: {len(header)}, one for each column"
             problems.append(f"{name}:{number}: {words}")

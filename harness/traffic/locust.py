@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from harness import secrecy
 from harness.errors import BadInput, LoadGeneratorFailed
 from harness.judge import latency_stats
 from harness.records import failure_kind
@@ -81,7 +82,8 @@ class LocustLoadGenerator:
             answer = self._call("POST", path, json=message, **arguments)
         script = load.traffic.script
         if script is not None and answer.get("unknown_environment"):
-            self._call("POST", "environment", json=dict(script.env))
+            secrets = secrecy.inside(script.env.values())
+            self._call("POST", "environment", json={"env": dict(script.env), "secrets": secrets})
             answer = self._call("POST", path, json=message, may_lack_data=True, **arguments)
         if script is not None and "error" in answer and "script" in answer:
             raise BadInput(script.problem(answer["script"]))

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,14 +127,14 @@ def gateway(fleet: Fleet) -> str:
     return str(fleet.host("balancer").private_ip).rsplit(".", 1)[0] + ".1"
 
 
-def small_grid(path: Path, **more: Any) -> Path:
-    """Write a grid that needs no probe of this machine's speed."""
+def small_grid(path: Path, without: Sequence[str] = (), **more: Any) -> Path:
+    """Write a grid that needs no probe of this machine's speed, `without` some of its keys."""
     base = yaml.safe_load((GRIDS / "smoke.yaml").read_text())
     base["inventory"] = str(INVENTORY)
     base["vars"] = {"lab_time_scaling": 1, **more.pop("vars", {})}
     base["load"]["duration"] = "9s"
     base["evidence"] = {"ceiling": False, "lag_invalid": "25%"}  # this machine may be busy
-    path.write_text(yaml.safe_dump({**base, **more}))
+    path.write_text(yaml.safe_dump({name: value for name, value in {**base, **more}.items() if name not in without}))
     return path
 
 

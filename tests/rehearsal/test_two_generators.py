@@ -10,7 +10,7 @@ import pytest
 from harness.deploy.connections import Connections
 from harness.deploy.inventory.resolve import describe
 from harness.records.directory import StudyDirectory
-from tests.integration.conftest import ROOT, command, events, study, wait_for
+from tests.integration.conftest import GRIDS, ROOT, command, events, study, wait_for
 from tests.locust_image import arrivals
 from tests.rehearsal.conftest import HERE, Fleet, play, small_grid
 
@@ -86,3 +86,47 @@ def test_a_study_over_ssh_with_two_load_generators(two_generators: Path, tmp_pat
     assert used["generator-2"] > 0.005
     assert data.latencies
     assert {row.machine for row in data.machines} == set(used)
+
+
+def test_two_load_generators_share_the_rows_and_logins_of_a_mix(two_generators: Path, tmp_path: Path) -> None:
+    """Both have all rows; each user logs in once, and every topology gets the same traffic from both together."""
+    users = 100
+    (tmp_path / "rows.jsonl").write_bytes((GRIDS / "data" / "digits.jsonl").read_bytes())
+    login = {"method": "POST", "path": "/login", "form": {"user": "${row.user}", "password": "open-sesame"}}
+    predict = {"method": "POST", "path": "/predict", "json": {"image": "${row.image}"}}
+    history = {"path": "/history/${row.user}", "headers": {"Authorization": "Bearer ${token}"}}
+    grid = small_grid(
+        tmp_path / "grid.yaml",
+        name="mix",
+        inventory=str(two_generators),
+        vars={"locust_cpus": 0.35},
+        factors={"servers": [1, 2], "vusers": [users]},
+        traffic={
+            "data": {"file": "rows.jsonl", "per": "user"},
+            "login": {"request": login, "extract": {"token": {"json": "$.access_token"}}},
+            "requests": [
+                {"name": "predict", "weight": 3, "request": predict, "expect": {"body": '"label":\\d'}},
+                {"name": "history", "request": history},
+            ],
+        },
+        without=("request",),
+    )
+    done = study("--grid", grid, "--results", tmp_path / "results")
+    assert done.returncode in (0, 3), done.stdout[-3000:] + done.stderr
+    directory = StudyDirectory(next((tmp_path / "results").iterdir()))
+    records = list(directory.trials().values())
+    assert len(records) == 2
+    for record in records:
+        assert record.usable, record.cause
+        assert record.counters
+        assert record.counters.generator.workers == 2
+        assert record.error_rate == 0, record.findings
+        assert set(record.requests) == {"predict", "history"}
+        assert record.logins
+        assert (record.logins.completed, dict(record.logins.errors)) == (users, {})
+        assert not {finding.rule for finding in record.findings} & {"E8", "E13", "E25"}, record.findings
+    first, second = (record.sent for record in records)
+    shared = first.keys() & second.keys()
+    assert {"1", "2"} <= shared
+    assert {key: first[key] for key in shared} == {key: second[key] for key in shared}
+    assert study("check", directory.path).returncode == 0

@@ -114,3 +114,9 @@ def test_a_message_has_no_secret_that_is_known() -> None:
     assert Step("server-1 prints canary-in-a-message").text == "server-1 prints [masked]"
     entry = logging.LogRecord("harness", logging.INFO, "", 0, "%s: no", ("canary-in-a-message",), None)
     assert Plain("%(message)s").format(entry) == "[masked]: no"
+
+
+def test_the_secrets_inside_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrecy, "_known", set())
+    secrecy.remember(["of-a-login", "of-a-header", "abc"])
+    assert secrecy.inside(["user:of-a-login", "abc", ""]) == ["of-a-login"]

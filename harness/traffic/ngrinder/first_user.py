@@ -15,7 +15,7 @@ from urllib.parse import quote, quote_plus
 
 import httpx
 
-from harness.grid import patterns
+from harness.grid import json_paths, patterns
 from harness.records import failure_kind
 from harness.records.failure_kind import FailureCategory, FailureKind
 from harness.traffic.load_generator import Exchange, LoadSpec
@@ -133,12 +133,7 @@ def _extracted(way: Mapping[str, Any], response: httpx.Response, body: str) -> V
         found = pattern.search(body.encode())
         value: bytes | None = found[1 if pattern.groups else 0] if found else None
         return value.decode(errors="replace") if value is not None else None
-    try:
-        value = json.loads(body)
-        for key in way["keys"]:
-            value = value[key]
-    except (ValueError, KeyError, IndexError, TypeError):
-        return None
+    value = json_paths.found(body, way["keys"])
     return value if value is None or isinstance(value, str) else [json.dumps(value, separators=(",", ":"))]
 
 

@@ -44,6 +44,7 @@ def files(folder: Path) -> Path:
     (folder / "empty.jsonl").write_text("\n")
     (folder / "header.csv").write_text("user,n\n")
     (folder / "malformed.jsonl").write_text('{"n": 1}\n{"n": }\n[1]\n\n{"m": 1}\n{"n": 2, "k": 1}\n{"n": NaN}\n')
+    (folder / "semicolons.csv").write_text("user;n\na;1\n")
     (folder / "malformed.csv").write_text('user,n\na,1\n"b\nc",1,2\nd\n"e"x,1\n')
     (folder / "twice.csv").write_text("n,n\n1,2\n")
     (folder / "rows.txt").write_text("1")

@@ -76,6 +76,12 @@ class Level:
     def settle(self, now: float, rows: dict[int, Any], column: str) -> None:
         """Add value × time since the last call to the rows of the seconds in between."""
         start, self._since = self._since, now
+        second = int(now)
+        if start >= second:  # most calls: no second has ended since the last one
+            if self.value and start < now:
+                row = rows[second]
+                setattr(row, column, getattr(row, column) + self.value * (now - start))
+            return
         while self.value and start < now:
             second = int(start)
             end = min(now, second + 1.0)
@@ -229,8 +235,12 @@ class Recorder:
         A delay belongs to the second that has most of it. One of more than a second belongs to all seconds that it
         covers, to each with its rest: a freeze at the end of the window would otherwise be counted after it.
         """
-        self.rows[int(now)].cpu_s += cpu_s
+        row = self.rows[int(now)]
+        row.cpu_s += cpu_s
         begin = max(0.0, now - lag_s)
+        if int(begin) == int(now):
+            row.lag_s = max(row.lag_s, lag_s)
+            return
         seconds = range(int(begin), int(now) + 1)
         rests = {k: now - max(begin, float(k)) for k in seconds}
         if lag_s <= 1.0:

@@ -7,7 +7,6 @@ is complete when Locust returns it; one that the script streams ends with its he
 from __future__ import annotations
 
 import sys
-import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,10 +42,10 @@ def _prepare(call: Call, url: str, headers: Any, rejection: type[Exception]) -> 
     Raises `rejection` for a URL of another host.
     """
     load = script_users.current
-    allowed = load.spec.url if load is not None else target
-    if not url.startswith(f"{allowed}/") and _origin(url) != _origin(allowed):
+    below = load.below if load is not None else f"{target}/"
+    if not url.startswith(below) and _origin(url) != _origin(below):
         call.unsent = True
-        raise rejection(f"not the balancer: {url}. Allowed: URLs below {allowed}")
+        raise rejection(f"not the balancer: {url}. Allowed: URLs below {below[:-1]}")
     headers[TRIAL] = call.trial
     if load is not None and not load.spec.keep_alive:
         headers[CONNECTION] = "close"
@@ -87,22 +86,19 @@ class StudyUserAgent(LocustUserAgent):
         return response
 
 
-def _presence(user: Any) -> Presence | None:
-    """The user whose request this is; None for one outside of users, which is not counted.
+def _check_owner(user: Any, greenlet: Any) -> None:
+    """End the load for a request of a greenlet that a task has spawned: its user would be in two requests at once.
 
-    A request of a greenlet that a task has spawned ends the load: its user would be in two requests at once.
+    Other requests outside of users, such as those of `test_start`, are sent and not counted.
     """
-    greenlet = getcurrent()
-    presence: Presence | None = getattr(greenlet, "study", None)
     load = script_users.current
-    if presence is not None or load is None:
-        return presence
+    if load is None:
+        return
     owner = getattr(user, "study_presence", None)
     if (owner is not None and owner.greenlet is not None) or load.began:
         place = place_of(sys._getframe(2), getattr(greenlet, "spawning_stack", None))
         load.reject("a request in a greenlet of its own (gevent.spawn or a pool)", place)
         raise GreenletExit
-    return None
 
 
 def _uncounted(name: str) -> Call:
@@ -119,26 +115,32 @@ def _wait_if_unsent(presence: Presence, call: Call) -> None:
 
 def _request(session: Any, send: Any, name: str, streams: bool, catches: bool) -> Any:
     """Send one request of a session and count it; `send` is Locust's own method."""
-    presence = _presence(session.user)
-    call = presence.begin(name) if presence is not None else _uncounted(name)
     greenlet = getcurrent()
+    presence: Presence | None = getattr(greenlet, "study", None)
+    if presence is None:
+        _check_owner(session.user, greenlet)
+        call = _uncounted(name)
+    else:
+        call = presence.begin(name)
     greenlet.study_call = call
-    call.began = time.perf_counter()
     try:
         response = send()
     except BaseException as failure:
         if presence is not None:
-            presence.end(call, time.perf_counter() - call.began)
+            call.unsent |= call.response is None and isinstance(failure, ValueError)  # an invalid URL
+            presence.end(call)
             presence.decide(call, "aborted" if isinstance(failure, GreenletExit) else kind_of(failure))
             _wait_if_unsent(presence, call)
         raise
     finally:
         greenlet.study_call = None
-    if presence is not None:
-        _wait_if_unsent(presence, call)
-    if presence is None or call.decided or not call.counted:
+    if presence is None:
         return response
-    presence.end(call, time.perf_counter() - call.began)
+    if call.unsent or presence.was_unsent:
+        _wait_if_unsent(presence, call)
+    if call.decided or not call.counted:
+        return response
+    presence.end(call)
     presence.load.streams |= streams
     if catches:
         response.request_meta["response"].study_judged = call
@@ -160,7 +162,7 @@ def on_request(response: Any = None, exception: Any = None, name: str = "", **_m
         call = getattr(greenlet, "study_call", None)  # while a request is sent
         if call is None or not call.counted:
             return  # an event that the script fires for something else
-        presence.end(call, time.perf_counter() - call.began)
+        presence.end(call)
     call.name = str(name)
     error = ""
     if exception is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import brotli
 import gevent
 import requests.exceptions
+import script_secrets
 import urllib3.exceptions
 from geventhttpclient.response import HTTPConnectionClosed
 from locust.contrib.fasthttp import LocustBadStatusCode
@@ -20,6 +21,7 @@ _LONGEST_TEXT = 60
 _TIMEOUTS = (TimeoutError, socket.timeout, gevent.Timeout, requests.exceptions.Timeout)
 _UNDECODABLE = (requests.exceptions.ContentDecodingError, zlib.error, brotli.error)
 _SHORTENED = (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.IncompleteRead)
+_FOLDERS = re.compile(r"(?<=\s)/\S*/(?=[^/\s]+\.py:\d)")  # FastHttpUser.rest names files with their whole paths
 _TIMED_OUT = re.compile(r"time(d )?out", re.IGNORECASE)
 
 
@@ -49,6 +51,8 @@ def kind_of(failure: BaseException, status: int | None = None) -> str:
         return "refused"
     if any(isinstance(each, _UNDECODABLE) for each in chain):
         return "encoding"
+    if isinstance(chain[0], ValueError) and not status:  # such as requests' InvalidURL, which is an OSError as well
+        return _named(chain[0])
     if status or any(isinstance(each, _SHORTENED) for each in chain):
         return "incomplete" if isinstance(chain[0], OSError | HTTPConnectionClosed | _SHORTENED) else _named(chain[0])
     is_network = isinstance(chain[0], OSError | HTTPConnectionClosed | urllib3.exceptions.HTTPError)
@@ -75,4 +79,4 @@ def _named(failure: BaseException) -> str:
 
 def _short(failure: BaseException) -> str:
     text = " ".join(str(failure).split()) or type(failure).__name__
-    return text[:_LONGEST_TEXT]
+    return script_secrets.without(_FOLDERS.sub("", text))[:_LONGEST_TEXT]

@@ -14,6 +14,7 @@ from typing import Any
 
 import gevent
 import script_clients
+import script_draws
 import script_places
 import script_users
 from gevent import GreenletExit
@@ -47,7 +48,7 @@ class Importer:
         script_users.install()
         script_clients.use(for_script=True)
         self._remember()
-        script_users.reset_draws(message["seed"], worker)
+        script_draws.reset(message["seed"], worker)
         self._environment.host = script_clients.target = message["url"]
         os.environ.update(env)
         os.chdir(script.folder)

@@ -8,6 +8,7 @@ from typing import Any
 
 import gevent
 import gevent.event
+import script_secrets
 from locust.runners import MasterRunner
 from script_import import Importer
 from script_places import ScriptFailed
@@ -29,6 +30,7 @@ class ScriptMaster:
         self._importer = Importer(runner.environment, [StudyUser], self._rejected)
         self._on_rejected = on_rejected
         self._env: dict[str, str] = {}
+        self._secrets: list[str] = []  # values that are in no name and no message
         self._number = 0
         self._waiting: set[str] = set()
         self._problem: dict[str, Any] | None = None
@@ -36,9 +38,10 @@ class ScriptMaster:
         self._is_importing = False
         runner.register_message("study_script_done", self._on_done)
 
-    def keep(self, env: dict[str, str]) -> None:
-        """Keep the values of the environment variables."""
-        self._env = {str(name): str(value) for name, value in env.items()}
+    def keep(self, message: dict[str, Any]) -> None:
+        """Keep the values of the environment variables, and which texts in them are secret."""
+        self._env = {str(name): str(value) for name, value in message["env"].items()}
+        self._secrets = [str(value) for value in message["secrets"]]
 
     def prepare(self, message: dict[str, Any], workers: list[str]) -> None:
         """Import a load's script everywhere, or remove the last one; raises ScriptFailed, and UnknownEnvironment."""
@@ -48,6 +51,7 @@ class ScriptMaster:
             return
         if message["traffic"].get("env") != digest_of(self._env):
             raise UnknownEnvironment("the environment variables of the script are not known")
+        script_secrets.use(self._secrets)
         self._is_importing = True
         try:
             self._importer.load(script, self._env, message, -1)
@@ -66,9 +70,8 @@ class ScriptMaster:
         self._number += 1
         self._waiting, self._problem = set(workers), None
         self._all_done.clear()
-        self._runner.send_message(
-            "study_script", {"load": json.dumps(message), "env": self._env, "number": self._number}
-        )
+        load = {"load": json.dumps(message), "env": self._env, "secrets": self._secrets, "number": self._number}
+        self._runner.send_message("study_script", load)
         if not self._all_done.wait(IMPORTED_WITHIN_S):
             raise ScriptFailed(f"its import takes longer than {IMPORTED_WITHIN_S:g} s")
         if self._problem is not None:

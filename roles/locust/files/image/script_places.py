@@ -7,6 +7,8 @@ import traceback
 from types import FrameType, TracebackType
 from typing import Any
 
+import script_secrets
+
 folder = "/opt/script"  # of the script; set when it is imported
 
 
@@ -28,16 +30,24 @@ def _own(filename: str) -> str:
 
 def problem_of(failure: BaseException) -> dict[str, Any]:
     """Last line of a failure's traceback, with file and line of the script's frame that is nearest to it."""
-    error = traceback.format_exception_only(failure)[-1].strip()
+    error = script_secrets.without(traceback.format_exception_only(failure)[-1].strip())
     if isinstance(failure, SyntaxError) and failure.filename:
         return {"file": _own(failure.filename), "line": failure.lineno or 0, "error": error}
+    at: BaseException | None = failure
+    while at is not None:  # the script may have raised the cause only
+        if (place := _place_in(at.__traceback__))["file"]:
+            return {**place, "error": error}
+        at = at.__cause__
+    return {"file": "", "line": 0, "error": error}
+
+
+def _place_in(trace: TracebackType | None) -> dict[str, Any]:
     place = {"file": "", "line": 0}
-    trace: TracebackType | None = failure.__traceback__
     while trace is not None:
         if own := _own(trace.tb_frame.f_code.co_filename):
             place = {"file": own, "line": trace.tb_lineno}
         trace = trace.tb_next
-    return {**place, "error": error}
+    return place
 
 
 def place_of(frame: FrameType | None, spawned: Any = None) -> dict[str, Any]:

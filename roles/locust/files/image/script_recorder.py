@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import script_secrets
 from recorder import Recorder
 
 MOST_NAMES = 200  # of requests, in one process; a script that puts an identifier into each URL would have thousands
@@ -21,7 +22,6 @@ class Call:
     """One request of a user. `trial` is the value of its header; a call that is not `counted` is in no row."""
 
     __slots__ = (
-        "began",
         "counted",
         "decided",
         "ended_s",
@@ -45,7 +45,6 @@ class Call:
         self.decided = False
         self.ended_s = since_s
         self.latency_s = 0.0
-        self.began = 0.0  # by time.perf_counter
         self.error = ""
         self.unsent = False  # the client has rejected it
         self.handle: Any = None  # the response as the script got it, if it judges the response itself
@@ -76,7 +75,7 @@ class ScriptRecorder(Recorder):
         if not call.in_flight:
             return
         call.in_flight = False
-        call.ended_s = now
+        call.ended_s, call.latency_s = now, now - call.since_s
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.in_flight.value -= 1
         self.rows[int(now)].thinks += 1  # its think time: the sleep before the next request
@@ -93,7 +92,9 @@ class ScriptRecorder(Recorder):
         self._count(call.ended_s, call.since_s, call.latency_s, self._kind(error), name)
 
     def _name(self, name: str) -> str:
-        name = name[:LONGEST_NAME]
+        if name in self._known:
+            return name
+        name = script_secrets.without(name)[:LONGEST_NAME]
         if name in self._known:
             return name
         if len(self._known) >= MOST_NAMES:
@@ -127,7 +128,6 @@ class ScriptRecorder(Recorder):
     def abort_rest(self, now: float) -> None:
         """Count requests that are still in flight as failures."""
         for call in [call for call in self._calls if call.in_flight]:
-            call.latency_s = now - call.since_s
             self.end(call, now)
             self.decide(call, "aborted")
 

@@ -6,7 +6,7 @@ that it chose. The rest is neither, and rule E5 sees it: late wake-ups, computat
 
 from __future__ import annotations
 
-import functools
+import logging
 import random
 import sys
 import time
@@ -17,8 +17,11 @@ import gevent.event
 import gevent.hub
 import locust.user.users
 import locust.user.wait_time
+import script_draws
+import script_secrets
 from digests import SentDigests
 from gevent import GreenletExit, getcurrent
+from locust.exception import StopUser
 from pacing import Clock, numbers
 from script_failures import own_error
 from script_places import problem_of
@@ -29,6 +32,7 @@ LONGEST_S = 3600.0
 LEAVE_S = 10.0  # for all on_stop methods after the load
 MOST_EXCHANGES = 20  # of one user in a rehearsal
 
+_log = logging.getLogger(__name__)
 _sleep = gevent.hub.sleep
 _perf_counter = time.perf_counter
 
@@ -41,8 +45,9 @@ class Load:
 
     def __init__(self, spec: ScriptLoad, t0: float, worker: int = 0, workers: int = 1, rehearsal: bool = False) -> None:
         self.spec = spec
+        self.below = f"{spec.url}/"  # every URL of the balancer begins with it
         self.rehearsal = rehearsal
-        self._clock = Clock(t0)
+        self.now = Clock(t0).now  # seconds since t0
         self._numbers = numbers(worker, workers)
         self.end = gevent.event.Event()  # set: no user sends again
         self.end_s = min(spec.duration_s, LONGEST_S)
@@ -50,16 +55,14 @@ class Load:
         self.digests = SentDigests()  # of nothing: only the script knows what it sends
         self.present: set[Presence] = set()
         self.constructed = 0  # users
+        self.ended = 0  # of these
+        self.all_constructed = False  # in a rehearsal
         self.began = 0  # of these
         self.failed_starts = 0  # of these, users whose on_start raised
         self.problems: list[dict[str, Any]] = []
         self.rejected: dict[str, Any] | None = None
         self.exchanges: list[Call] = []
         self.streams = False  # whether the script streams a response
-
-    def now(self) -> float:
-        """Seconds since t0."""
-        return self._clock.now()
 
     def draws(self) -> random.Random:
         """The random draws of the next user of this worker: of its start, then all that it draws itself."""
@@ -82,6 +85,11 @@ class Load:
         gevent.joinall(leaving, timeout=min(self.spec.timeout_s, LEAVE_S))
         gevent.killall(leaving, block=False)
         self.settle()
+
+    def end_if_rehearsed(self) -> None:
+        """End a rehearsal when all of its users have ended."""
+        if self.rehearsal and self.all_constructed and self.ended >= self.constructed:
+            self.end.set()
 
     def reject(self, what: str, place: dict[str, Any]) -> None:
         """End the load: the script does something that cannot be measured."""
@@ -115,6 +123,7 @@ class Presence:
         self.greenlet: gevent.Greenlet | None = None
         self.leaving = False
         self.call: Call | None = None
+        self.exchanges = 0  # in a rehearsal
         self.was_unsent = False  # the client has rejected its last request
         self.undecided: list[Call] = []  # the script has not judged their responses yet
 
@@ -132,9 +141,8 @@ class Presence:
             load.recorder.user_started(load.now())
             try:
                 users_run(self.user)
-            except Exception as failure:  # Locust has logged it: only on_start and on_stop raise
-                load.failed_starts += 1
-                load.problems = load.problems or [problem_of(failure)]
+            except Exception as failure:  # only on_start, which Locust has logged, and on_stop raise
+                self._failed(failure)
             finally:
                 load.recorder.user_ended(load.now())
         finally:
@@ -142,8 +150,16 @@ class Presence:
             self.greenlet.study = None
             self.decide_rest(everything=True)
             close(self.user)
-            if load.rehearsal and not load.present:
-                load.end.set()
+            load.ended += 1
+            load.end_if_rehearsed()
+
+    def _failed(self, failure: Exception) -> None:
+        """Note why this user ended. Locust calls on_stop while it handles the end of a user, which then is no start."""
+        if isinstance(failure.__context__, GreenletExit | StopUser):
+            _log.error("on_stop failed", exc_info=failure)
+            return
+        self.load.failed_starts += 1
+        self.load.problems = self.load.problems or [problem_of(failure)]
 
     def sleep(self, seconds: float, ref: bool) -> None:
         """Sleep as the script wants; it counts as thinking unless a request is in flight."""
@@ -173,7 +189,7 @@ class Presence:
     def begin(self, name: str) -> Call:
         """The call of a request that is sent now."""
         load = self.load
-        if not self.leaving and (load.end.is_set() or len(load.exchanges) >= MOST_EXCHANGES):
+        if not self.leaving and (load.end.is_set() or self.exchanges >= MOST_EXCHANGES):
             self.leave()
         if self.undecided:
             self.decide_rest()
@@ -183,14 +199,14 @@ class Presence:
         load.recorder.begin(call)
         return call
 
-    def end(self, call: Call, latency_s: float) -> None:
+    def end(self, call: Call) -> None:
         """Count the end of the response."""
         if not call.in_flight:
             return
         self.call = None
-        call.latency_s = latency_s
         self.load.recorder.end(call, self.load.now())
         if self.load.rehearsal:
+            self.exchanges += 1
             self.load.exchanges.append(call)
 
     def decide(self, call: Call, error: str) -> None:
@@ -209,18 +225,23 @@ class Presence:
 def _exchange(call: Call) -> dict[str, Any]:
     """One request of a rehearsal and its response, as JSON."""
     response, headers = call.response, getattr(call.response, "headers", None) or {}
-    content = getattr(response, "content", None) or b""
     time_s = headers.get("X-Study-Time")
     return {
-        "name": call.name,
+        "name": script_secrets.without(call.name),
         "error": call.error,
         "status": getattr(response, "status_code", 0) or 0,
         "server": headers.get("X-Study-Server", ""),
         "took_s": call.latency_s,
         "time_s": float(time_s) if time_s else None,
-        "location": headers.get("Location", ""),
-        "begins": content[:80].decode(errors="replace"),
+        "location": script_secrets.without(headers.get("Location", "")),
+        "begins": script_secrets.without(_content(response).decode(errors="replace"))[:80],
     }
+
+
+def _content(response: Any) -> bytes:
+    """The body that a client has read; empty for one that the script streams, which only the script may read."""
+    kept = getattr(response, "_cached_content", None) or getattr(response, "_content", None)
+    return kept if isinstance(kept, bytes) else b""
 
 
 def close(user: Any) -> None:
@@ -238,44 +259,6 @@ def sleep(seconds: float = 0, ref: bool = True) -> None:
         _sleep(seconds, ref)
     else:
         presence.sleep(seconds, ref)
-
-
-_RANDOM = (
-    "betavariate",
-    "choice",
-    "choices",
-    "expovariate",
-    "gammavariate",
-    "gauss",
-    "getrandbits",
-    "getstate",
-    "lognormvariate",
-    "normalvariate",
-    "paretovariate",
-    "randbytes",
-    "randint",
-    "random",
-    "randrange",
-    "sample",
-    "seed",
-    "setstate",
-    "shuffle",
-    "triangular",
-    "uniform",
-    "vonmisesvariate",
-    "weibullvariate",
-)
-_nobody = random.Random(0)  # noqa: S311 - draws outside of users, no secret
-
-
-def _drawing(name: str) -> Any:
-    method = getattr(random.Random, name)
-
-    @functools.wraps(method)
-    def draw(*args: Any, **kwargs: Any) -> Any:
-        return method(getattr(getcurrent(), "study_random", None) or _nobody, *args, **kwargs)
-
-    return draw
 
 
 def _with_presence(construct: Any) -> Any:
@@ -324,8 +307,7 @@ def install() -> None:
         return
     _installed = True
     gevent.sleep = gevent.hub.sleep = time.sleep = sleep
-    for name in _RANDOM:
-        setattr(random, name, _drawing(name))
+    script_draws.install()
     locust.user.wait_time.perf_counter = _scaled_perf_counter
     module = sys.modules["locust.user.task"]  # locust.user.task is the decorator
     module.perf_counter = _scaled_perf_counter  # type: ignore[attr-defined]
@@ -333,9 +315,3 @@ def install() -> None:
     user.__init__ = _with_presence(user.__init__)
     user.run = _counted(user.run)
     tasks.wait = _ended_in_rehearsal(tasks.wait)
-
-
-def reset_draws(seed: str, worker: int) -> None:
-    """Seed the draws outside of users, such as those of a script's import."""
-    _nobody.seed(f"{seed}/worker/{worker}")
-    sys.modules["random"]._inst = _nobody  # type: ignore[attr-defined] # some libraries use it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import script_secrets
 import script_users
 from locust.runners import WorkerRunner
 from script_import import Importer
@@ -29,6 +30,7 @@ class ScriptWorker:
         problem = None
         try:
             message = json.loads(msg.data["load"])
+            script_secrets.use(msg.data["secrets"])
             script = script_of(message)
             assert script is not None  # noqa: S101 - the master sends this for scripts only
             self._importer.load(script, msg.data["env"], message, self._runner.worker_index)
@@ -60,9 +62,9 @@ class ScriptWorker:
                 raise
             problem = failure.problem if isinstance(failure, ScriptFailed) else problem_of(failure)
             load.reject(problem["error"], {"file": problem["file"], "line": problem["line"]})
-        load = script_users.current
-        if load is not None and load.rehearsal and not load.constructed:
-            load.end.set()  # this worker has no user of the rehearsal
+        if (load := script_users.current) is not None:
+            load.all_constructed = True
+            load.end_if_rehearsed()
 
     def _reject(self, what: str, place: dict[str, Any]) -> None:
         if (load := script_users.current) is None:

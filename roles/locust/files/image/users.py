@@ -45,7 +45,7 @@ class Load:
         self.traffic = Traffic(spec, data or Dataset())
         self.pauses_s = [each.pause_s for each in spec.traffic.requests] if spec.traffic.steps else []
         self.digests = SentDigests()
-        self._clock = Clock(t0)
+        self.now = Clock(t0).now  # seconds since t0
         self._numbers = numbers(worker, workers)
         self.end = gevent.event.Event()  # set: no user sends again
         self.end_s = min(spec.duration_s, LONGEST_S)
@@ -59,10 +59,6 @@ class Load:
             slow_by_name={each.name: each.slow_after_s for each in spec.traffic.requests},
         )
         self.ssl_context = tls.context(spec.traffic) if spec.url.startswith("https:") else None
-
-    def now(self) -> float:
-        """Seconds since t0."""
-        return self._clock.now()
 
     def number(self) -> int:
         """The number of the next user that starts on this worker, from 0."""
