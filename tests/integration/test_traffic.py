@@ -61,12 +61,16 @@ TRAFFIC = {
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """The study's directory, everything it printed, what other users could see while it ran, and one login's token."""
+    """The study's directory, everything it printed, what other users could see while it ran, and one login's token.
+
+    `environment` is that of the first server while the study ran.
+    """
 
     directory: StudyDirectory
     output: str
     visible: str
     token: str
+    environment: list[str]
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -105,6 +109,7 @@ def done(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engine: 
             wait_for(running, "sample_taken", seconds=4)
             visible = visible_to_others(deployed.generator.container, engine)
             token = token_of_first_user(deployed)
+            environment = engine.containers.get(deployed.servers[0].container).attrs["Config"]["Env"]
             assert running.stdout
             output = json.dumps(ended) + running.stdout.read()
         errors.seek(0)
@@ -112,7 +117,7 @@ def done(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engine: 
     patch.undo()
     assert running.returncode in (0, 3), output[-3000:]
     directory = StudyDirectory(next((folder / "results").iterdir()))
-    return Done(directory=directory, output=output, visible=visible, token=token)
+    return Done(directory=directory, output=output, visible=visible, token=token, environment=environment)
 
 
 def token_of_first_user(lab: Inventory) -> str:
@@ -149,9 +154,11 @@ def test_all_topologies_of_a_block_were_sent_the_same(done: Done) -> None:
 def test_the_study_passes_its_check_and_has_a_table_by_request(done: Done) -> None:
     checked = study("check", done.directory.path)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    with (done.directory.path / "requests.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert {row["request"] for row in rows} == {"predict", "history"}
+    table = done.directory.path / "requests.csv"
+    assert table.exists() == any(record.usable for record in done.records)
+    if table.exists():
+        with table.open(encoding="utf-8") as file:
+            assert {row["request"] for row in csv.DictReader(file)} == {"predict", "history"}
 
 
 def test_no_secret_and_no_token_is_stored_or_visible(done: Done, lab: Inventory, engine: docker.DockerClient) -> None:
@@ -161,8 +168,7 @@ def test_no_secret_and_no_token_is_stored_or_visible(done: Done, lab: Inventory,
         assert word.decode() not in done.output + done.visible
         logs = {host.name: engine.containers.get(host.container).logs() for host in lab.hosts}
         assert [name for name, log in logs.items() if word in log] == []
-    servers = [engine.containers.get(host.container) for host in lab.servers]
-    assert "DEMO_PASSWORD=canary-password" in servers[0].attrs["Config"]["Env"], "the servers must receive it"
+    assert "DEMO_PASSWORD=canary-password" in done.environment, "the servers must receive it"
 
 
 @pytest.mark.usefixtures("done")
