@@ -12,8 +12,10 @@ import yaml
 from pydantic import ValidationError
 
 from harness.errors import BadInput
+from harness.grid import type_words
 from harness.records import strict_json
 from harness.records.part import Part
+from harness.words import short
 
 P = TypeVar("P", bound=Part)
 
@@ -113,5 +115,10 @@ def not_a_part(file: Path, what: str, error: ValidationError, above: Place = ())
     """Return the error for the first invalid key of a file; `above` is the path of the validated part."""
     first = error.errors()[0]
     place = (*above, *first["loc"])
-    words = first["msg"][0].lower() + first["msg"][1:]
+    allowed = type_words.allowed([first])
+    words = (
+        f"got {short(first.get('input'))}. Allowed: {allowed}"
+        if allowed
+        else first["msg"][0].lower() + first["msg"][1:]
+    )
     return damaged(file, f"not {what}: {'.'.join(map(str, place))}: {words}", line_of(file, place) or 1)

@@ -134,8 +134,13 @@ CASES = [
     (TRIAL, "samples.csv", field(5, 3, "nan"), r":5: is damaged: nan is not a finite number\."),
     (TRIAL, "hosts.csv", field(2, 2, "inf"), r":2: is damaged: inf is not a finite number\."),
     *((TRIAL, "latency.hgrm", *case) for case in HISTOGRAMS),
-    (TRIAL, "trial.json", key("repeat", "one"), r":\d+: not a trial's record: repeat: input should be a valid int"),
-    (TRIAL, "trial.json", key("hosts", []), r":\d+: not a trial's record: hosts: input should be a valid dict"),
+    (
+        TRIAL,
+        "trial.json",
+        key("repeat", "one"),
+        r":\d+: not a trial's record: repeat: got 'one'. Allowed: a whole number",
+    ),
+    (TRIAL, "trial.json", key("hosts", []), r":\d+: not a trial's record: hosts: got \[\]. Allowed: a mapping"),
     (".", "study.json", key("configuration.grid.load", 7), r":\d+: not a grid: configuration\.grid\.load: "),
     (
         ".",
