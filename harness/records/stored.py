@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from harness.errors import BadInput
 from harness.grid import type_words
@@ -116,9 +117,11 @@ def not_a_part(file: Path, what: str, error: ValidationError, above: Place = ())
     first = error.errors()[0]
     place = (*above, *first["loc"])
     allowed = type_words.allowed([first])
-    words = (
-        f"got {short(first.get('input'))}. Allowed: {allowed}"
-        if allowed
-        else first["msg"][0].lower() + first["msg"][1:]
-    )
+    words = f"got {short(first.get('input'))}. Allowed: {allowed}" if allowed else _other_words(first)
     return damaged(file, f"not {what}: {'.'.join(map(str, place))}: {words}", line_of(file, place) or 1)
+
+
+def _other_words(item: ErrorDetails) -> str:
+    if item["type"] == "value_error":
+        return str(item["ctx"]["error"])
+    return item["msg"][0].lower() + item["msg"][1:]

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import Field
 
 from harness.grid.schema import Grid
-from harness.grid.types import Caching, Levels
+from harness.grid.types import Caching
 from harness.records.environment import Environment
-from harness.records.part import Maybe, Part
+from harness.records.part import CellLevels, Maybe, Part
 from harness.records.sent_file import SentFile
 from harness.records.trial import FORMAT
 
@@ -77,10 +77,10 @@ class PredictedIdle(Part):
     """
 
     blocks: int
-    cells: tuple[Levels, ...]
+    cells: tuple[CellLevels, ...]
     capacity_per_s: float
     unloaded_s: float = 0.0
-    contradicted: tuple[Levels, ...] | None = None
+    contradicted: tuple[CellLevels, ...] | None = None
 
 
 class CalibrationResult(Part):

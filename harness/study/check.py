@@ -100,7 +100,7 @@ def _judge_again(measured: Mapping[str, TrialData], grid: Grid) -> tuple[dict[st
     for where, data in measured.items():
         try:
             judged[where] = assess(data, grid)
-        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             errors.append(f"{where}: cannot be judged again: {error!r}")
     return judged, errors
 
@@ -118,11 +118,7 @@ def _identity(directory: StudyDirectory, study: StudyRecord) -> Iterator[CheckRe
     recorded, found = study.digests, directory.trials()
     wrong = [f"{where} is recorded but missing" for where in recorded if where not in found]
     wrong += [f"{where} exists but is not recorded" for where in found if where not in recorded]
-    wrong += [
-        f"{where}: its files have changed since they were recorded"
-        for where in found
-        if where in recorded and directory.digest_of(where) != recorded[where]
-    ]
+    wrong += [f"{where}: its files have changed since they were recorded" for where in directory.changed()]
     yield _result("digest", wrong, f"{len(found)} trials are unchanged", "study.json, trials/*/*")
 
 

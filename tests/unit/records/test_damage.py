@@ -141,6 +141,31 @@ CASES = [
         r":\d+: not a trial's record: repeat: got 'one'. Allowed: a whole number",
     ),
     (TRIAL, "trial.json", key("hosts", []), r":\d+: not a trial's record: hosts: got \[\]. Allowed: a mapping"),
+    (
+        TRIAL,
+        "trial.json",
+        key("cell.vusers", "many"),
+        r":\d+: not a trial's record: cell: vusers: got 'many'\. Allowed: ",
+    ),
+    (TRIAL, "trial.json", key("cell.servers", -1), r":\d+: not a trial's record: cell: servers: got -1\. Allowed: "),
+    (
+        TRIAL,
+        "trial.json",
+        key("cell", {"servers": 1}),
+        r":\d+: not a trial's record: cell: factor 'vusers' or 'rate' is ",
+    ),
+    (
+        TRIAL,
+        "trial.json",
+        key("cell", {"vusers": 1}),
+        r":\d+: not a trial's record: cell: factor 'servers' is missing\.",
+    ),
+    (
+        ".",
+        "study.json",
+        key("configuration.grid.factors", {"servers": list(range(1, 900)), "vusers": list(range(1, 900))}),
+        r":\d+: not a grid: its factors have 808,201 combinations\. Allowed: 10,000\.",
+    ),
     (".", "study.json", key("configuration.grid.load", 7), r":\d+: not a grid: configuration\.grid\.load: "),
     (
         ".",
