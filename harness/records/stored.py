@@ -70,6 +70,8 @@ def json_of(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         wrong = f"is not JSON: {error.msg} (column {error.colno})"
+        if text.startswith("\ufeff"):
+            wrong = "begins with a byte order mark, which is no JSON"
         what = "is empty" if not text.strip() else "is cut off" if cut else wrong
         raise damaged(path, what, error.lineno) from None
     except RecursionError:
@@ -78,7 +80,7 @@ def json_of(path: Path) -> dict[str, Any]:
         word = error.word if isinstance(error, strict_json.NotANumber) else str(error)
         found = re.search(rf"(?<![\w.]){re.escape(word)}", text)
         line = text.count("\n", 0, found.start()) + 1 if found else 1
-        raise damaged(path, f"is not JSON: {word[:40]} is not a finite number", line) from None
+        raise damaged(path, f"is not JSON: {short(word, 40, bare=True)} is not a finite number", line) from None
     if not isinstance(content, dict):
         raise damaged(path, "is not a JSON object", 1)
     return content

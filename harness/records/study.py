@@ -137,10 +137,14 @@ class StudyRecord(Part, Caching):
         return self.time_scaling.factor if self.time_scaling else 1.0
 
     def servers(self, block: int, count: int) -> tuple[str, ...] | None:
-        """The servers of a topology in a block, from 1 (0 for probes); None for the first ones of the inventory."""
+        """The servers of a topology in a block, from 1 (0 for probes); None for the first ones of the inventory.
+
+        Empty for a block without an order, which only a damaged record has.
+        """
         if not self.server_order:
             return None
-        return self.server_order[max(block, 1) - 1][:count]
+        orders = self.server_order[max(block, 1) - 1 :]
+        return orders[0][:count] if orders else ()
 
     @property
     def where(self) -> Environment:

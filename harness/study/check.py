@@ -25,6 +25,7 @@ from harness.study.identity import identify
 from harness.study.summaries import csv_files
 from harness.summarise.search.search import state_of
 from harness.summarise.summary import Summary, summarise_records
+from harness.words import short
 
 MAX_VALUE_LENGTH = 160
 
@@ -112,6 +113,8 @@ def _identity(directory: StudyDirectory, study: StudyRecord) -> Iterator[CheckRe
     wrong = []
     if named != (computed := identify(grid, study.configuration)):
         wrong.append(f"the configuration has the hash {computed}, the directory's name has {named}")
+    if study.name != grid.name:
+        wrong.append(f"the name is {short(study.name)}, the grid has {grid.name!r}")
     if grid.seed not in (None, study.seed):
         wrong.append(f"the seed of the order is {study.seed}, the grid sets {grid.seed}")
     yield _result("grid", wrong, "grid and role variables are those of the study's start", "study.json")

@@ -103,6 +103,8 @@ RECORDS = [  # JSON
     (put(b'{"a": 1}\nx'), r":2: is not JSON: Extra data \(column 1\)\."),
     (put(b'{"a":\n NaN}'), r":2: is not JSON: NaN is not a finite number\."),
     (put(b'{"a":\n\n 1e999}'), r":3: is not JSON: 1e999 is not a finite number\."),
+    (put(b'{"a":\n' + b"9" * 5000 + b"}"), r":2: is not JSON: 9+… is not a finite number\."),
+    (changed(b"{", b"\xef\xbb\xbf{"), r":1: begins with a byte order mark, which is no JSON\."),
     (put(b"[" * 200_000), r":1: is not JSON of this program: it is nested too deeply\."),
     (key("format", "1"), r":\d+: format: unknown version \(got '1'\)\. Allowed: 1\."),
     (key("format", None), r":\d+: format: unknown version \(got None\)\. Allowed: 1\."),
@@ -132,6 +134,8 @@ CASES = [
     *((TRIAL, name, *case) for name in ("samples.csv", "hosts.csv") for case in SERIES),
     (TRIAL, "samples.csv", field(4, 0, "9" * 30), r":4: is damaged: 9+… is too large\."),
     (TRIAL, "samples.csv", field(5, 3, "nan"), r":5: is damaged: nan is not a finite number\."),
+    (TRIAL, "samples.csv", field(5, 0, "1" + "0" * 12), r":5: is damaged: 10+ is no second of a trial\. "),
+    (TRIAL, "hosts.csv", field(5, 0, "-1e9"), r":5: is damaged: -1e9 is no second of a trial\."),
     (TRIAL, "hosts.csv", field(2, 2, "inf"), r":2: is damaged: inf is not a finite number\."),
     *((TRIAL, "latency.hgrm", *case) for case in HISTOGRAMS),
     (
