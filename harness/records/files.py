@@ -44,6 +44,8 @@ def cannot_write(path: object, error: OSError) -> str:
         fix = "Fix: free space on that disk, then run the same command again"
     elif error.errno == errno.EROFS:
         fix = "Fix: mount that file system writable, or choose another one with --results, then run the command again"
+    elif error.errno in (errno.EISDIR, errno.ENOTDIR):
+        fix = "Fix: move that directory or file away, then run the same command again"
     else:
         fix = "Fix: give this user write permission there, then run the same command again"
     return f"{path}: cannot be written: {error.strerror or error}. {fix}; earlier records are kept."

@@ -275,6 +275,7 @@ def test_a_failed_write_leaves_no_partial_file(study: StudyDirectory) -> None:
         ("EDQUOT", "free space on that disk"),
         ("EROFS", "mount that file system writable, or choose another one with --results"),
         ("EACCES", "give this user write permission there"),
+        ("EISDIR", "move that directory or file away"),
     ],
 )
 def test_a_disk_without_room_or_permission_is_reported_with_its_fix(number: str, fix: str) -> None:
