@@ -2,7 +2,7 @@
 
 import typer
 
-from commands import options
+from commands import altered, options
 from harness.errors import EXIT_OBJECTIVE_MISSED
 
 
@@ -18,7 +18,9 @@ def check(directory: options.Directory, as_json: options.Json = False) -> None:
     from harness.study import check as checking
 
     console = Console(as_json)
-    results = checking.check(StudyDirectory(directory))
+    study = StudyDirectory(directory)
+    with altered.named(study):
+        results = checking.check(study)
     failed = sum(not result.ok for result in results)
     if as_json:
         console.json([asdict(result) for result in results])

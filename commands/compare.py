@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commands import options
+from commands import altered, options
 from harness.errors import BadInput
 
 
@@ -34,8 +34,10 @@ def compare(
         raise BadInput(f"compare: got {count}. Allowed: two or more, e.g. study.py compare results/a results/b")
     console = Console(as_json)
     names = comparing.names(directories)
-    first, *others = [comparing.load(StudyDirectory(path), name) for path, name in zip(directories, names, strict=True)]
-    found = [comparing.compare(first, other) for other in others]
+    studies = [StudyDirectory(path) for path in directories]
+    with altered.named(*studies):
+        first, *others = [comparing.load(study, name) for study, name in zip(studies, names, strict=True)]
+        found = [comparing.compare(first, other) for other in others]
     reasons = [f"{one.before} and {one.after}: {reason}" for one in found for reason in one.reasons]
     if reasons and not anyway:
         raise BadInput(

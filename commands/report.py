@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commands import options
+from commands import altered, options
 from harness.errors import BadInput
 
 
@@ -56,12 +56,13 @@ def report(
         raise BadInput(
             "--format: markdown and junit are both printed to standard output. Fix: run the command once for each."
         )
-    if written or not chosen:
-        for path in build.write(study, written or {"html", "pdf", "data"}, paper.value, console.warn):
-            if not quiet and not printed:
-                console.print(str(path))
-    if printed:
-        from report.output import ci_summary
+    with altered.named(study):
+        if written or not chosen:
+            for path in build.write(study, written or {"html", "pdf", "data"}, paper.value, console.warn):
+                if not quiet and not printed:
+                    console.print(str(path))
+        if printed:
+            from report.output import ci_summary
 
-        render = ci_summary.markdown if Format.MARKDOWN in printed else ci_summary.junit
-        console.raw(render(*build.model_of(study)))
+            render = ci_summary.markdown if Format.MARKDOWN in printed else ci_summary.junit
+            console.raw(render(*build.model_of(study)))

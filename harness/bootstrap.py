@@ -7,6 +7,7 @@ the process. It uses uv if that is installed, else venv with a uv that pip insta
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
 _OLDEST = (3, 11)
-_UNUSABLE = frozenset("*?[]")  # in the path of a clone
+# What Ansible does not read as it is in the path of a clone, and as what it reads it.
+_UNUSABLE = (
+    (re.compile(r"[*?\[\]]"), "* ? [ ] in a path as a pattern"),
+    (re.compile(r"\$[\w{]"), "a name after $ in a path as a variable"),
+    (re.compile(r"\{[{%#]"), "{{ {% {# in a path as a template"),
+    (re.compile("[\ud800-\udfff]"), "no path that is not UTF-8"),
+    (re.compile(r"[\x00-\x1f\x7f]"), "a path with control characters as several lines"),
+)
 _CANNOT_RUN = 4
 
 
@@ -174,11 +182,11 @@ def _require(root: Path, name: str) -> None:
                 name, *_OLDEST, sys.version.split()[0], name
             )
         )
-    if set(str(root)) & _UNUSABLE:
-        _fail(
-            f"{root}: Ansible reads {' '.join(sorted(_UNUSABLE))} in a path as a pattern. "
-            "Fix: move the clone, or rename the folder."
-        )
+    path = str(root)
+    for unusable, reading in _UNUSABLE:
+        if unusable.search(path):
+            shown = path if path.isprintable() else repr(path)
+            _fail(f"{shown}: Ansible reads {reading}. Fix: move the clone, or rename the folder.")
 
 
 def enter(root: Path, script: Path, dev: bool = False) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -44,8 +45,10 @@ def _words(name: str) -> set[str]:
 
 
 def remember(values: Iterable[str]) -> None:
-    """Add values that `scrub` replaces from now on."""
-    _known.update(value for value in values if len(value) >= _SHORTEST)
+    """Add values that `scrub` replaces from now on, also as messages and JSON quote them."""
+    for value in values:
+        forms = (value, repr(value)[1:-1], json.dumps(value)[1:-1], value.strip())
+        _known.update(form for form in forms if len(form) >= _SHORTEST)
 
 
 def inside(texts: Iterable[str]) -> list[str]:
@@ -141,6 +144,8 @@ class Masks:
         }
         if isinstance(request := data.get("request"), dict):
             masked["request"] = {**self.tree(request), "path": self.path(str(request.get("path", "")))}
+        if "inventory" in data:
+            masked["inventory"] = _each_text(data["inventory"], self.text)
         if isinstance(traffic := data.get("traffic"), dict):
             masked["traffic"] = self._traffic(traffic)
         return masked
@@ -150,6 +155,8 @@ class Masks:
         found = {key: _each_text(value, self.text) for key, value in data.items()}
         if isinstance(login := data.get("login"), dict):
             found["login"] = self._sent(login)
+        if "env" in data:
+            found["env"] = self.tree(data["env"])
         for section in ("requests", "steps"):
             if isinstance(several := data.get(section), list | tuple):
                 found[section] = [self._sent(each) if isinstance(each, dict) else each for each in several]
@@ -189,6 +196,23 @@ class Hidden(Masks):
     def of(self, value: str) -> str:
         """A fixed text instead of a value; a mask is returned unchanged."""
         return value if not value or MASK.search(value) else "[masked]"
+
+
+class _Remembered(Masks):
+    """Remembers secrets and changes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: b"")
+
+    def of(self, value: str) -> str:
+        remember([value])
+        return value
+
+
+def remember_grid(data: Any) -> None:
+    """Remember the secrets of a grid's data, valid or not, so that no message about them has their values."""
+    if isinstance(data, dict):
+        _Remembered().grid(data)
 
 
 def foreign(data: Any, key_id: str) -> bool:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness import secrecy
+
 # Control characters except tab and line feed, line separators, directional marks, tags, surrogates, and code points
 # that XML does not allow.
 HIDDEN = re.compile(
@@ -76,8 +78,11 @@ def readable(load: float, *, whole: bool) -> float:
 
 
 def short(value: object, most: int = 80, bare: bool = False) -> str:
-    """Return a value for a message: its representation, or with `bare` its text, cut after `most` characters."""
-    text = str(value) if bare else repr(value)
+    """Return a value for a message: its representation, or with `bare` its text, cut after `most` characters.
+
+    Remembered secrets are replaced first, because a part of one would not be recognised.
+    """
+    text = secrecy.scrub(str(value) if bare else repr(value))
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

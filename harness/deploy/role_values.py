@@ -84,8 +84,12 @@ def _against(option: Mapping[str, Any], value: object) -> Iterator[Problem]:
     if value is None:
         yield (), f"Allowed: {_KINDS.get(kind, kind)}. Fix: write a value, or remove the key."
         return
-    # Ansible accepts a list as text (its representation) and true as 1.
-    if (kind == "str" and isinstance(value, dict | list)) or (kind in ("int", "float") and isinstance(value, bool)):
+    # Ansible accepts a list as text (its representation), true as 1, and "A=1" as a mapping, which no role can use.
+    if (
+        (kind == "str" and isinstance(value, dict | list))
+        or (kind in ("int", "float") and isinstance(value, bool))
+        or (kind == "dict" and isinstance(value, str) and not templated(value))
+    ):
         yield (), f"Allowed: {_KINDS[kind]}."
         return
     inner = option.get("options", {})

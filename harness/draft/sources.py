@@ -74,7 +74,8 @@ def json_of(name: str, text: str) -> Any:
     try:
         return _whole(strict_json.loads(text))
     except json.JSONDecodeError as error:
-        raise BadInput(f"{name}:{error.lineno}: not JSON: {error.msg}") from None
+        what = "is empty" if not text.strip() else f"not JSON: {error.msg} (column {error.colno})"
+        raise BadInput(f"{name}:{error.lineno}: {what}") from None
     except (RecursionError, ValueError) as error:
         words = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BadInput(f"{name}:1: not usable JSON: {words}") from None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness import secrecy
 from harness.errors import BadInput
 from harness.grid import references
 from harness.grid.checks import AcceptedValues, Checker
@@ -82,6 +83,7 @@ def read_grid(
     cannot be read as YAML.
     """
     document = load(path)
+    secrecy.remember_grid(document.data)
     filled = references.fill(document.data, os.environ)
     found = validate(_typed(filled.data, values) if values else filled.data)
     problems = [*filled.problems, *found.problems]

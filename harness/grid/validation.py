@@ -9,9 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from harness.grid import type_words
 from harness.grid.load import LOAD_FACTORS, RATE, VUSERS
 from harness.grid.schema import Grid
 from harness.grid.yamldata import Path_
+from harness.secrecy import is_secret_name
 from harness.words import nearest, short
 
 _ROUNDS = 8
@@ -60,7 +62,8 @@ def validate(data: dict[Any, Any]) -> Validated:
         else:
             break
         new = [(where, item) for where, item in places if not found.touched(where)]
-        found.problems += [(where, _in_words(where, item)) for where, item in new]
+        found.problems += [(where, _in_words(where, item)) for where, item in new if not type_words.is_of_type(item)]
+        found.problems += _wrong_types(new)
         for where, item in places:
             data = _repaired(data, where, found, again=(where, item) not in new)
     return found
@@ -112,11 +115,41 @@ def _written(loc: tuple[str | int, ...], data: dict[Any, Any]) -> Path_:
     return tuple(found)
 
 
+def _wrong_types(places: list[tuple[Path_, Any]]) -> Iterator[tuple[Path_, str]]:
+    """Yield one message for each value of a wrong type, however many types it could have."""
+    by_path: dict[Path_, list[Any]] = {}
+    for where, item in places:
+        if type_words.is_of_type(item):
+            by_path.setdefault(where, []).append(item)
+    for where, items in by_path.items():
+        value, name = items[0].get("input"), _name(where)
+        fix = ". Fix: write it in quotes" if items[0]["type"] == "string_type" and _is_plain(value) else ""
+        if value is None:
+            yield (
+                where,
+                f"{name}: is empty. Allowed: {type_words.allowed(items)}. Fix: write a value, or remove the key",
+            )
+        else:
+            yield where, f"{name}: got {_got(where, value)}. Allowed: {type_words.allowed(items)}{fix}"
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+def _name(where: Path_) -> str:
+    return short(".".join(map(str, where)), bare=True) or "grid"
+
+
+def _got(where: Path_, value: object) -> str:
+    """The value for a message; never one below the name of a secret."""
+    return "[masked]" if any(is_secret_name(str(part)) for part in where) else short(value)
+
+
 def _in_words(where: Path_, item: Any) -> str:
-    name = short(".".join(map(str, where)), bare=True) or "grid"
-    kind, got = item["type"], short(item.get("input"))
+    name, kind, got = _name(where), item["type"], _got(where, item.get("input"))
     if kind == "extra_forbidden":
-        section = short(".".join(map(str, where[:-1])), bare=True) or "grid"
+        section = _name(where[:-1])
         if where[0] == "traffic" and str(where[-1]).startswith("expect_"):
             key = str(where[-1]).removeprefix("expect_")
             return f"{section}: unknown key {short(where[-1])}. Fix: write expect: {{{key}: …}} next to request"
@@ -131,8 +164,8 @@ def _in_words(where: Path_, item: Any) -> str:
         return f"{name}: got {got}. Allowed: {item['ctx']['expected']}"
     if kind == "string_pattern_mismatch":
         return f"{name}: got {got}. Allowed: at most 64 letters, digits, dots, dashes and underscores"
-    if kind == "string_type" and isinstance(item.get("input"), int | float):
-        return f"{name}: got {got}. Allowed: text. Fix: write it in quotes"
+    if words := type_words.allowed([item]):
+        return f"{name}: got {got}. Allowed: {words}"
     return f"{name}: {item['msg'][0].lower()}{item['msg'][1:]} (got {got})"
 
 

@@ -143,11 +143,14 @@ def _kinds(
     answered = sum(statuses.values())
     named = failures
     if all(kind.category is FailureCategory.FAILED for kind in failures):
-        named = {
+        logged = {
             _of_status(int(status)): count
             for status, count in statuses.items()
             if status.isdigit() and int(status) not in expected
-        } or failures
+        }
+        # The balancer logs an expected status for incomplete and wrong bodies.
+        rest = sum(failures.values()) - sum(logged.values())
+        named = {**logged, FailureKind(FailureCategory.FAILED): rest} if logged and rest > 0 else logged or failures
     failed = sum(named.values())
     found = {kind: share * count / failed for kind, count in named.items() if count and share}
     if any(status < 400 for status in expected):

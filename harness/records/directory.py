@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.errors import BadInput, CannotRun
+from harness.grid.schema import MOST_CELLS
 from harness.records import requests
 from harness.records.files import cannot_write, read_csv, replace, sync, write_csv, write_synced, writing
 from harness.records.requests import Histograms
@@ -106,6 +107,17 @@ class StudyDirectory:
             summed.update(f"{file.name} {len(content)}\n".encode() + content)
         return summed.hexdigest()
 
+    def changed(self) -> list[str]:
+        """Return the trials whose files are not those that study.json recorded; raises as `digest_of`."""
+        study = self.study()
+        recorded = study.digests if study else {}
+        there = [where for where in recorded if self.trial_file(where).exists()]
+        return [where for where in there if self.digest_of(where) != recorded[where]]
+
+    def trial_file(self, where: str) -> Path:
+        """Return the path of a trial's record."""
+        return self.path / TRIALS / where / "trial.json"
+
     def attempts(self, where: str) -> list[str]:
         """Return the paths of a trial's earlier attempts."""
         trial = TrialPath.parse(where)
@@ -144,7 +156,7 @@ class StudyDirectory:
 
     def record(self, where: str) -> TrialRecord:
         """Return one trial's record; raises BadInput if it is missing or damaged."""
-        file = self.path / TRIALS / where / "trial.json"
+        file = self.trial_file(where)
         content = _read_json(file)
         if content is None:
             raise BadInput(f"{file.parent}: trial.json is missing")
@@ -245,9 +257,12 @@ def _trial_path(folder: Path) -> TrialPath:
 def _study(file: Path, content: dict[str, Any]) -> StudyRecord:
     study = read_part(StudyRecord, "a study's record", file, content)
     try:
-        study.scaled_grid  # noqa: B018 - the property parses the grid
+        combinations = study.scaled_grid.cells.combinations
     except ValidationError as error:
         raise not_a_part(file, "a grid", error, ("configuration", "grid")) from None
+    if combinations > MOST_CELLS:
+        words = f"not a grid: its factors have {combinations:,} combinations. Allowed: {MOST_CELLS:,}"
+        raise damaged(file, words, line_of(file, ("configuration", "grid", "factors")))
     return study
 
 

@@ -26,6 +26,7 @@ Row = TypeVar("Row")
 FULL = {errno.ENOSPC, errno.EDQUOT}
 NOT_OURS = {*FULL, errno.EROFS, errno.EACCES, errno.EPERM}  # the machine's fault, for any file
 LARGEST = 2**63 - 1
+LONGEST_S = 1_000_000  # seconds of a trial, also with time scaling; every second of a series is looked at
 
 
 @contextlib.contextmanager
@@ -43,6 +44,8 @@ def cannot_write(path: object, error: OSError) -> str:
         fix = "Fix: free space on that disk, then run the same command again"
     elif error.errno == errno.EROFS:
         fix = "Fix: mount that file system writable, or choose another one with --results, then run the command again"
+    elif error.errno in (errno.EISDIR, errno.ENOTDIR):
+        fix = "Fix: move that directory or file away, then run the same command again"
     else:
         fix = "Fix: give this user write permission there, then run the same command again"
     return f"{path}: cannot be written: {error.strerror or error}. {fix}; earlier records are kept."
@@ -106,6 +109,18 @@ def _finite(text: str) -> float:
     return number
 
 
+def _second(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a parser of the column `t_s`."""
+
+    def parse(text: str) -> Any:
+        second = read(text)
+        if abs(second) > LONGEST_S:
+            raise ValueError(f"{text[:20]} is no second of a trial. Allowed: at most {LONGEST_S:,}")
+        return second
+
+    return parse
+
+
 _READERS: dict[str, Callable[[str], Any]] = {
     "int": _whole,
     "float": _finite,
@@ -146,7 +161,8 @@ def _columns(header: list[str], kind: type[Any]) -> tuple[list[tuple[str, int, C
     for field in dataclasses.fields(kind):
         # Later versions append columns; earlier files do not have them.
         if field.name in header:
-            found.append((field.name, header.index(field.name), _READERS[str(field.type)]))
+            read = _READERS[str(field.type)]
+            found.append((field.name, header.index(field.name), _second(read) if field.name == "t_s" else read))
         elif field.default is dataclasses.MISSING:
             raise ValueError(f"column {field.name!r} is missing")
     return found, len(header)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WrapSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WrapSerializer
+
+from harness.grid import load
+from harness.grid.types import Levels
 
 
 class Part(BaseModel):
@@ -21,6 +24,20 @@ Maybe = Annotated[
     WrapSerializer(lambda part, write: {} if part is None else write(part)),
 ]
 Counts = dict[str, int]
+
+
+def _of_a_grid(levels: Levels) -> Levels:
+    """Return the levels of a cell; raises ValueError for a missing factor, or a level that no grid can have."""
+    if "servers" not in levels:
+        raise ValueError("factor 'servers' is missing")
+    load.factor_of(levels)
+    for name in ("servers", "fail_servers", *load.LOAD_FACTORS):
+        if name in levels:
+            load.check_level(name, levels[name])
+    return levels
+
+
+CellLevels = Annotated[Levels, AfterValidator(_of_a_grid)]
 
 
 def as_json(value: object) -> object:

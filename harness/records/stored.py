@@ -10,10 +10,13 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from harness.errors import BadInput
+from harness.grid import type_words
 from harness.records import strict_json
 from harness.records.part import Part
+from harness.words import short
 
 P = TypeVar("P", bound=Part)
 
@@ -67,6 +70,8 @@ def json_of(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         wrong = f"is not JSON: {error.msg} (column {error.colno})"
+        if text.startswith("\ufeff"):
+            wrong = "begins with a byte order mark, which is no JSON"
         what = "is empty" if not text.strip() else "is cut off" if cut else wrong
         raise damaged(path, what, error.lineno) from None
     except RecursionError:
@@ -75,7 +80,7 @@ def json_of(path: Path) -> dict[str, Any]:
         word = error.word if isinstance(error, strict_json.NotANumber) else str(error)
         found = re.search(rf"(?<![\w.]){re.escape(word)}", text)
         line = text.count("\n", 0, found.start()) + 1 if found else 1
-        raise damaged(path, f"is not JSON: {word[:40]} is not a finite number", line) from None
+        raise damaged(path, f"is not JSON: {short(word, 40, bare=True)} is not a finite number", line) from None
     if not isinstance(content, dict):
         raise damaged(path, "is not a JSON object", 1)
     return content
@@ -113,5 +118,12 @@ def not_a_part(file: Path, what: str, error: ValidationError, above: Place = ())
     """Return the error for the first invalid key of a file; `above` is the path of the validated part."""
     first = error.errors()[0]
     place = (*above, *first["loc"])
-    words = first["msg"][0].lower() + first["msg"][1:]
+    allowed = type_words.allowed([first])
+    words = f"got {short(first.get('input'))}. Allowed: {allowed}" if allowed else _other_words(first)
     return damaged(file, f"not {what}: {'.'.join(map(str, place))}: {words}", line_of(file, place) or 1)
+
+
+def _other_words(item: ErrorDetails) -> str:
+    if item["type"] == "value_error":
+        return str(item["ctx"]["error"])
+    return item["msg"][0].lower() + item["msg"][1:]

@@ -8,6 +8,8 @@ from typing import Any
 
 from harness.words import short
 
+MOST_DIGITS = 309  # the largest float has as many
+
 
 class NotANumber(ValueError):
     """A number that JSON does not have, or that no float can hold; `word` is its text."""
@@ -19,7 +21,7 @@ class NotANumber(ValueError):
 
 def loads(text: str) -> Any:
     """Return the value of a JSON text; raises NotANumber, and ValueError or RecursionError as json.loads."""
-    return json.loads(text, parse_constant=_reject, parse_float=_finite)
+    return json.loads(text, parse_constant=_reject, parse_float=_finite, parse_int=_whole)
 
 
 def _reject(word: str) -> float:
@@ -31,3 +33,9 @@ def _finite(digits: str) -> float:
     if not math.isfinite(number):
         raise NotANumber(digits, f"{short(digits, bare=True)} is too large for a number")
     return number
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise NotANumber(digits, f"{short(digits, bare=True)} is too large for a number")
+    return int(digits)

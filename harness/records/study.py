@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import Field
 
 from harness.grid.schema import Grid
-from harness.grid.types import Caching, Levels
+from harness.grid.types import Caching
 from harness.records.environment import Environment
-from harness.records.part import Maybe, Part
+from harness.records.part import CellLevels, Maybe, Part
 from harness.records.sent_file import SentFile
 from harness.records.trial import FORMAT
 
@@ -77,10 +77,10 @@ class PredictedIdle(Part):
     """
 
     blocks: int
-    cells: tuple[Levels, ...]
+    cells: tuple[CellLevels, ...]
     capacity_per_s: float
     unloaded_s: float = 0.0
-    contradicted: tuple[Levels, ...] | None = None
+    contradicted: tuple[CellLevels, ...] | None = None
 
 
 class CalibrationResult(Part):
@@ -137,10 +137,14 @@ class StudyRecord(Part, Caching):
         return self.time_scaling.factor if self.time_scaling else 1.0
 
     def servers(self, block: int, count: int) -> tuple[str, ...] | None:
-        """The servers of a topology in a block, from 1 (0 for probes); None for the first ones of the inventory."""
+        """The servers of a topology in a block, from 1 (0 for probes); None for the first ones of the inventory.
+
+        Empty for a block without an order, which only a damaged record has.
+        """
         if not self.server_order:
             return None
-        return self.server_order[max(block, 1) - 1][:count]
+        orders = self.server_order[max(block, 1) - 1 :]
+        return orders[0][:count] if orders else ()
 
     @property
     def where(self) -> Environment:

@@ -8,12 +8,11 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from harness.grid.types import Levels
 from harness.records.context import Context, HostStates
 from harness.records.counters import Counters
 from harness.records.failover import Failover
 from harness.records.findings import Finding, Kind
-from harness.records.part import Maybe, Part
+from harness.records.part import CellLevels, Maybe, Part
 from harness.records.reasons import Reason
 from harness.records.requests import Histograms, Logins, RequestStats
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
@@ -102,7 +101,7 @@ class TrialRecord(Part):
     """The content of trial.json, frozen: `model_copy(update=...)` returns a changed copy."""
 
     id: str
-    cell: Levels
+    cell: CellLevels
     repeat: int
     block_position: int
     started_at: str

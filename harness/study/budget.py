@@ -22,8 +22,8 @@ def problems(config: StudyConfig) -> list[tuple[Path_, str]]:
     found = []
     if budget.time is not None and duration_s > budget.time:
         found.append(
-            f"budget: time: {_name(config, len(plan))} takes about {duration_s / 60:.0f} min. "
-            f"Allowed: {budget.time / 60:.0f} min. Fix: {_fix(config)}."
+            f"budget: time: {_name(config, len(plan))} takes about {_time(duration_s)}. "
+            f"Allowed: {_time(budget.time)}. Fix: {_fix(config)}."
         )
     if budget.cost is not None and cost is None:
         found.append(
@@ -36,6 +36,11 @@ def problems(config: StudyConfig) -> list[tuple[Path_, str]]:
             f"Allowed: {budget.cost:.2f} USD. Fix: {_fix(config)}, or use smaller machines."
         )
     return [(("budget",), words) for words in found]
+
+
+def _time(seconds: float) -> str:
+    """Format a duration in minutes, or in seconds below two minutes."""
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.3g} s"
 
 
 def _name(config: StudyConfig, trials: int) -> str:

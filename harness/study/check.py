@@ -25,6 +25,7 @@ from harness.study.identity import identify
 from harness.study.summaries import csv_files
 from harness.summarise.search.search import state_of
 from harness.summarise.summary import Summary, summarise_records
+from harness.words import short
 
 MAX_VALUE_LENGTH = 160
 
@@ -100,7 +101,7 @@ def _judge_again(measured: Mapping[str, TrialData], grid: Grid) -> tuple[dict[st
     for where, data in measured.items():
         try:
             judged[where] = assess(data, grid)
-        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             errors.append(f"{where}: cannot be judged again: {error!r}")
     return judged, errors
 
@@ -112,17 +113,15 @@ def _identity(directory: StudyDirectory, study: StudyRecord) -> Iterator[CheckRe
     wrong = []
     if named != (computed := identify(grid, study.configuration)):
         wrong.append(f"the configuration has the hash {computed}, the directory's name has {named}")
+    if study.name != grid.name:
+        wrong.append(f"the name is {short(study.name)}, the grid has {grid.name!r}")
     if grid.seed not in (None, study.seed):
         wrong.append(f"the seed of the order is {study.seed}, the grid sets {grid.seed}")
     yield _result("grid", wrong, "grid and role variables are those of the study's start", "study.json")
     recorded, found = study.digests, directory.trials()
     wrong = [f"{where} is recorded but missing" for where in recorded if where not in found]
     wrong += [f"{where} exists but is not recorded" for where in found if where not in recorded]
-    wrong += [
-        f"{where}: its files have changed since they were recorded"
-        for where in found
-        if where in recorded and directory.digest_of(where) != recorded[where]
-    ]
+    wrong += [f"{where}: its files have changed since they were recorded" for where in directory.changed()]
     yield _result("digest", wrong, f"{len(found)} trials are unchanged", "study.json, trials/*/*")
 
 

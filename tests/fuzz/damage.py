@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -49,7 +50,7 @@ def draw(random_: random.Random, study: Path) -> str:
         trials = sorted(path.parent for path in study.glob("trials/*/r*/trial.json"))
         file = random_.choice(trials) / name
     kinds: list[Callable[[random.Random, Path], str]] = [truncated, flipped, emptied, replaced, overwritten, not_text]
-    kinds += [a_folder, a_pipe, a_loop, removed, a_line, extended]
+    kinds += [a_folder, a_pipe, a_loop, a_device, removed, a_line, extended, reencoded]
     if name.endswith(".json"):
         kinds += [key_damaged] * 12
     if name.endswith(".csv"):
@@ -120,6 +121,29 @@ def a_loop(_: random.Random, file: Path) -> str:
     return "a link to itself in its place"
 
 
+def a_device(random_: random.Random, file: Path) -> str:
+    device = random_.choice(("/dev/zero", "/dev/full", "/dev/null"))
+    file.unlink()
+    file.symlink_to(device)
+    return f"a link to {device} in its place"
+
+
+def reencoded(random_: random.Random, file: Path) -> str:
+    """Write the same content as an editor or a copying program does."""
+    content = file.read_bytes()
+    kind, changed = random_.choice(
+        (
+            ("with a byte order mark", b"\xef\xbb\xbf" + content),
+            ("with lines of Windows", content.replace(b"\n", b"\r\n")),
+            ("with lines of an old Macintosh", content.replace(b"\n", b"\r")),
+            ("twice", content * 2),
+            ("compressed", gzip.compress(content, mtime=0)),
+        )
+    )
+    file.write_bytes(changed)
+    return kind
+
+
 def removed(random_: random.Random, file: Path) -> str:
     if random_.random() < 0.3 and file.name != "study.json":
         shutil.rmtree(file.parent)
@@ -180,7 +204,24 @@ def field_damaged(random_: random.Random, file: Path) -> str:
     row = random_.randrange(len(lines))
     column = random_.randrange(len(lines[row]))
     lines[row][column] = random_.choice(
-        ("", "x", "nan", "inf", "-inf", "-1", "1e308", "9" * 30, "9" * 6000, "0", "\x00", '"', "1_0", "٣", "1000000000")
+        (
+            "",
+            "x",
+            "nan",
+            "inf",
+            "-inf",
+            "1000000000000",
+            "-1",
+            "1e308",
+            "9" * 30,
+            "9" * 6000,
+            "0",
+            "\x00",
+            '"',
+            "1_0",
+            "٣",
+            "1000000000",
+        )
     )
     file.write_text("\n".join(",".join(line) for line in lines) + "\n", encoding="utf-8")
     return f"line {row + 1}, field {column + 1}"

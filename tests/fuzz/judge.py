@@ -44,8 +44,8 @@ def is_text(file: Path) -> bool:
         return False
 
 
-def faults(answer: Answer, limits: Limits, names: Path, line: bool = False) -> list[str]:
-    """Return the faults of an answer. Its message must contain the path `names`, with `line` also a line number."""
+def faults(answer: Answer, limits: Limits, *names: Path, line: bool = False) -> list[str]:
+    """Return the faults of an answer. Its message must contain one of these paths, with `line` also a line number."""
     found = []
     if answer.code is None:
         return [f"hung for more than {limits.seconds:.0f} s"]
@@ -57,7 +57,7 @@ def faults(answer: Answer, limits: Limits, names: Path, line: bool = False) -> l
         found.append(f"{answer.memory_kb // 1024} MB of memory")
     if answer.code in (2, 4):
         errors = [text.removeprefix("error: ") for text in answer.err.splitlines() if text.startswith("error: ")]
-        place = rf"{re.escape(str(names))}\S*" + (r":\d+: " if line else r"")
+        place = rf"({'|'.join(re.escape(str(name)) for name in names)})\S*" + (r":\d+: " if line else r"")
         if not errors:
             found.append("no message")
         elif not any(re.search(place, text) for text in errors):

@@ -79,6 +79,7 @@ def test_a_mutated_inventory_is_planned_or_rejected_with_file_and_line(tmp_path:
             file = tmp_path / f"hosts-{number}.{kind}"
             file.write_text(mutate.text(random_, original), encoding="utf-8", errors="surrogatepass", newline="")
             answer = limits.run(["plan", "--grid", grid, "--results", results, "--inventory", str(file)])
-            wrong = faults(answer, limits, file, line=is_text(file))
+            # A grid that needs more servers than the inventory has is reported with the grid's line.
+            wrong = faults(answer, limits, file, Path(grid), line=is_text(file))
             failed += [f"seed {number}: {it}: {answer.err:.400}" for it in wrong]
     assert not failed, summary(failed, EACH_INVENTORY)

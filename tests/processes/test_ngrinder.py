@@ -36,7 +36,10 @@ LOGIN = {
 
 
 class Log(ThreadingHTTPServer):
-    """A server that keeps every request. /short announces a longer body than it sends; /500 fails."""
+    """A server that keeps every request.
+
+    /short announces a longer body than it sends, and /shortens does so in a trial; /500 fails, /moved redirects.
+    """
 
     daemon_threads = True
     request_queue_size = 100
@@ -63,10 +66,13 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.requests.append({"method": self.command, "path": self.path, "headers": headers, "body": body})
         text = json.dumps({"label": "green", "list": [{"token": f"t/{body.decode(errors='replace')}"}]}).encode()
-        self.send_response(500 if self.path.startswith("/500") else 200)
+        status = next((code for path, code in (("/500", 500), ("/moved", 302)) if self.path.startswith(path)), 200)
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", "/redirected")
         if self.path == "/login":
             self.send_header("Set-Cookie", f"sid={len(self.server.requests)}; Path=/")
-        is_short = self.path == "/short"
+        is_short = self.path == "/short" or (self.path == "/shortens" and headers["x-study-trial"] != "validate")
         self.send_header("Content-Length", str(len(text) + 50 * is_short))
         self.end_headers()
         self.wfile.write(text)
@@ -264,6 +270,27 @@ def test_an_incomplete_body_is_a_failure(load_generator: NgrinderLoadGenerator, 
     found = spec(log, "short", requests=[{"name": "a", "request": {"path": "/short"}}])
     with pytest.raises(LoadGeneratorFailed, match="validation of the script failed"):
         load_generator.start(found)
+
+
+def test_bodies_that_become_incomplete_under_load_are_failures(load_generator: NgrinderLoadGenerator, log: Log) -> None:
+    """Each of them counts once, although its status is the expected one."""
+    requests = [
+        {"name": "whole", "weight": 3, "request": {"path": "/whole"}},
+        {"name": "shortens", "request": {"path": "/shortens"}},
+    ]
+    result = run(load_generator, spec(log, "shortens", requests=requests))
+    by_path = Counter(each["path"] for each in log.of("shortens"))
+    assert by_path["/shortens"]
+    assert result.totals == {"completed": by_path["/whole"], "failed": by_path["/shortens"]}
+
+
+def test_a_redirect_is_a_response_and_is_not_followed(load_generator: NgrinderLoadGenerator, log: Log) -> None:
+    requests = [{"name": "a", "request": {"path": "/moved"}, "expect": {"status": 302}}]
+    result = run(load_generator, spec(log, "moved", requests=requests))
+    assert {each["path"] for each in log.of("moved")} == {"/moved"}
+    assert result.totals == {"completed": len(log.of("moved")), "failed": 0}
+    with pytest.raises(LoadGeneratorFailed, match="validation of the script failed"):
+        load_generator.start(spec(log, "unexpected", requests=[{"name": "a", "request": {"path": "/moved"}}]))
 
 
 def test_a_script_of_the_user_gets_its_files(load_generator: NgrinderLoadGenerator, log: Log) -> None:

@@ -80,14 +80,29 @@ def test_an_old_python_is_reported_with_a_fix(
     assert "needs Python 99.0 or newer" in capsys.readouterr().err
 
 
+UNUSABLE = {
+    "clones [mine]": "* ? [ ] in a path as a pattern",
+    "what?": "* ? [ ] in a path as a pattern",
+    "a$HOME": "a name after $ in a path as a variable",
+    "a${HOME}": "a name after $ in a path as a variable",
+    "{{ x }}": "{{ {% {# in a path as a template",
+    "{% x %}": "{{ {% {# in a path as a template",
+    "a\udcffb": "no path that is not UTF-8",
+    "a\nb": "a path with control characters as several lines",
+}
+
+
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS, ids=["study.py", "make"])
-def test_a_clone_in_a_folder_that_ansible_reads_as_a_pattern_is_rejected(
-    entry_point: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("name", "reading"), UNUSABLE.items())
+def test_a_clone_in_a_folder_that_ansible_does_not_read_as_it_is_is_rejected(
+    entry_point: Callable[[Path], None], name: str, reading: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as exit_:
-        entry_point(tmp_path / "clones [mine]")
+        entry_point(tmp_path / name)
     assert exit_.value.code == 4
-    assert "clones [mine]: Ansible reads * ? [ ] in a path as a pattern" in capsys.readouterr().err
+    stderr = capsys.readouterr().err
+    assert f": Ansible reads {reading}. Fix: move the clone, or rename the folder." in stderr
+    assert len(stderr.splitlines()) == 1
 
 
 FAILING_COMMAND = [sys.executable, "-c", "raise SystemExit('no ensurepip')"]

@@ -1,5 +1,6 @@
 """What is a secret by its name or its value, and how it is written where it may be read."""
 
+import json
 import logging
 from typing import Any
 
@@ -120,3 +121,20 @@ def test_the_secrets_inside_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrecy, "_known", set())
     secrecy.remember(["of-a-login", "of-a-header", "abc"])
     assert secrecy.inside(["user:of-a-login", "abc", ""]) == ["of-a-login"]
+
+
+def test_the_environment_of_a_script_and_urls_of_an_inventory_are_masked() -> None:
+    env = {"API_KEY": "canary-key", "CLIENT": "study", "MAX_TOKENS": "12"}
+    made = masks().grid({"inventory": "http://me:canary-url@h/x", "traffic": {"locustfile": "a.py", "env": env}})
+    assert "canary" not in str(made)
+    assert made["inventory"].startswith("http://me:masked:")
+    assert made["traffic"]["env"] | {"API_KEY": ""} == {"API_KEY": "", "CLIENT": "study", "MAX_TOKENS": "12"}
+
+
+def test_a_secret_is_recognised_as_messages_quote_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line break, a quote or a letter of another script is escaped in the text of a message."""
+    monkeypatch.setattr(secrecy, "_known", set[str]())
+    value = "canary\n'\"\\é예"
+    secrecy.remember([value])
+    for text in (value, repr(value), json.dumps(value), f"got {value.strip()}"):
+        assert "canary" not in secrecy.scrub(text), text

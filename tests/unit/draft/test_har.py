@@ -207,7 +207,7 @@ def test_binary_bodies_become_files_next_to_the_grid(tmp_path: Path) -> None:
         ('{"log":\n{}}', ":1: not a HAR file"),
         ("[]", ":1: not a HAR file"),
         ('{"log": {"entries": [\n{"request"', ":2: not JSON"),
-        ("", ":1: not JSON"),
+        ("", ":1: is empty"),
         ('{"a": ' + "[" * 5000, ":1: "),
     ],
 )

@@ -182,3 +182,37 @@ def test_the_program_ends_with_2_and_no_traceback(name: str) -> None:
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+BEGINNING = "name: study\nfactors: {servers: [1], vusers: [10]}\nload: {think_time: 1s, ramp_up: 1s, duration: 10s}\n"
+CANARY = "canary-" + "x" * 200 + "-canary"
+SECRETS = {
+    "line break in a header": f'request: {{path: /, headers: {{Authorization: "Bearer {CANARY}\\n"}}}}',
+    "control character in a cookie": f'request: {{path: /, headers: {{Cookie: "sid={CANARY}\\x01"}}}}',
+    "reference with a line break": "request: {path: /, headers: {Authorization: {env: LINES}}}",
+    "reference in Host": "request: {path: /, headers: {Host: {env: LINES}}}",
+    "reference as a number": "vars: {nginx_lb_worker_connections: {env: LINES}}\nrequest: {path: /}",
+    "list as a header": f"request: {{path: /, headers: {{X-Api-Key: [{CANARY}]}}}}",
+    "password in a URL": f'request: {{path: "http://user:{CANARY}@host/"}}',
+    "password in an image": f'service: {{image: "https://user:{CANARY}@registry/x"}}\nrequest: {{path: /}}',
+    "password in an inventory": f'inventory: "https://user:{CANARY}@host/x"\nrequest: {{path: /}}',
+    "list as a variable": f"vars: {{ml_server_env: {{DB_PASSWORD: [{CANARY}]}}}}\nrequest: {{path: /}}",
+    "list of variables": f"vars: {{ml_server_env: [DB_PASSWORD={CANARY}]}}\nrequest: {{path: /}}",
+    "mapping as a field": f"traffic: {{requests: [{{name: a, request: {{path: /, method: POST, form: {{password: "
+    f"{{x: {CANARY}}}}}}}}}]}}",
+    "list in the script's environment": f"traffic: {{locustfile: a.py, env: {{API_KEY: [{CANARY}]}}}}",
+}
+
+
+@pytest.mark.parametrize("rest", SECRETS.values(), ids=SECRETS)
+def test_a_message_about_a_secret_has_no_part_of_its_value(
+    rest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINES", f"{CANARY}\n")
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(BEGINNING + rest + "\n", encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        resolve(ROOT, tmp_path, grid)
+    assert "[masked]" in str(caught.value)
+    assert "canary" not in str(caught.value)
+    assert "canary" not in json.dumps(caught.value.problems)

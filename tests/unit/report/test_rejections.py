@@ -185,6 +185,21 @@ def test_a_generator_that_names_no_kinds_has_them_from_the_balancer() -> None:
     assert judged.bottleneck.reason.startswith("75 % of the requests were rejected with 429; ")
 
 
+def test_failures_that_the_balancer_does_not_log_are_not_those_that_it_logs() -> None:
+    """Incomplete bodies have an expected status in the balancer's log."""
+    written = grid(factors={"servers": [1], "vusers": [2000]}, evidence={"errors_stop": "100%"})
+    data = rejecting(1, 1, {"status 429": 0.75}, written)
+    record = data.record
+    assert record.counters
+    logged = record.counters.balancer.statuses["429"]
+    unnamed = record.counters.generator.model_copy(update={"errors": {"failed": 3 * logged}})
+    bent = record.model_copy(update={"counters": record.counters.model_copy(update={"generator": unnamed})})
+    judged: TrialRecord = assess(replace(data, record=bent), written)
+    assert judged.bottleneck
+    words = "75 % of the requests failed (50 % failed, 25 % were rejected with 429); "
+    assert judged.bottleneck.reason.startswith(words), judged.bottleneck.reason
+
+
 def test_a_few_failures_change_nothing() -> None:
     summary, _ = studied({"status 429": 0.05}, {"status 500": 0.05})
     assert not any(cell.failing for cell in summary.cells)

@@ -137,6 +137,11 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda path: edit(path / "study.json", lambda s: s.update(server_order=[["server-2", "server-1"]] * 9)),
         "E15",
     ),
+    "blocks without an order of servers": (
+        lambda path: edit(path / "study.json", lambda s: s.update(server_order=[["server-2", "server-1"]])),
+        "E15",
+    ),
+    "a name that was edited": (lambda path: edit(path / "study.json", lambda s: s.update(name="../x")), "grid"),
     "a repeat that was copied": (copy_repeat, "E15"),
     "a trial that vanished": (lambda path: shutil.rmtree(path / FIRST), "digest"),
     "a threshold that was changed afterwards": (
