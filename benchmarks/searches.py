@@ -1,9 +1,10 @@
 """Simulate searches whose truth is known, with cold and stalled probes, and print a table in Markdown.
 
-    python -m benchmarks.searches [STUDIES] [--only NAME] [--single]
+    python -m benchmarks.searches [STUDIES] [--first NUMBER] [--only NAME] [--single]
 
-STUDIES of each scenario (500); `--only` takes those whose name contains NAME. `--single` simulates studies that began
-before probes had numbers, whose single probes decide alone. Seeds are fixed. `benchmarks.capacity` has the queue.
+STUDIES of each scenario (500), from study NUMBER (0) on; `--only` takes those whose name contains NAME. The seed of a
+study is its number and the name of its scenario. `--single` simulates studies that began before probes had numbers,
+whose single probes decide alone. `benchmarks.capacity` has the queue.
 Plan, search and capacities are the product's own, on the records of simulated trials.
 """
 
@@ -226,16 +227,17 @@ def main() -> None:
     """Simulate and print, row by row."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.searches", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("studies", nargs="?", type=int, default=500, help="of each scenario")
+    parser.add_argument("--first", type=int, default=0, metavar="NUMBER", help="number of the first study")
     parser.add_argument("--only", default="", metavar="NAME", help="scenarios whose name contains this")
     parser.add_argument("--single", action="store_true", help="one probe of each load, as before probes had numbers")
     arguments = parser.parse_args()
     chosen = [scenario for scenario in SEARCH_SCENARIOS if arguments.only in scenario.name]
-    if arguments.studies < 1 or not chosen:
-        parser.error(f"STUDIES is at least 1. Allowed for NAME: {'; '.join(each.name for each in SEARCH_SCENARIOS)}")
+    if arguments.studies < 1 or arguments.first < 0 or not chosen:
+        parser.error(f"STUDIES is at least 1, NUMBER at least 0. Allowed for NAME: {'; '.join(each.name for each in SEARCH_SCENARIOS)}")
     sys.stdout.write(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n")
     for scenario in chosen:
         tally = SearchTally()
-        for number in range(arguments.studies):
+        for number in range(arguments.first, arguments.first + arguments.studies):
             tally.add(simulate(scenario, number, single=arguments.single))
         sys.stdout.write(row(scenario, tally, arguments.studies))
         sys.stdout.flush()
