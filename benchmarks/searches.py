@@ -233,7 +233,8 @@ def main() -> None:
     arguments = parser.parse_args()
     chosen = [scenario for scenario in SEARCH_SCENARIOS if arguments.only in scenario.name]
     if arguments.studies < 1 or arguments.first < 0 or not chosen:
-        parser.error(f"STUDIES is at least 1, NUMBER at least 0. Allowed for NAME: {'; '.join(each.name for each in SEARCH_SCENARIOS)}")
+        names = "; ".join(each.name for each in SEARCH_SCENARIOS)
+        parser.error(f"STUDIES is at least 1, NUMBER at least 0. Allowed for NAME: {names}")
     sys.stdout.write(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n")
     for scenario in chosen:
         tally = SearchTally()

@@ -76,7 +76,9 @@ def main() -> None:
     arguments = parser.parse_args()
     chosen = [scenario for scenario in SCENARIOS if arguments.only in scenario.name]
     if arguments.studies < 1 or arguments.first < 0 or not chosen:
-        parser.error(f"STUDIES is at least 1, NUMBER at least 0. Allowed for NAME: {'; '.join(each.name for each in SCENARIOS)}")
+        parser.error(
+            f"STUDIES is at least 1, NUMBER at least 0. Allowed for NAME: {'; '.join(each.name for each in SCENARIOS)}"
+        )
     sys.stdout.write(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n")
     for scenario in chosen:
         sys.stdout.write(row(scenario, counted(scenario, arguments.studies, arguments.first)))
