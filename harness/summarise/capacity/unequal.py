@@ -1,4 +1,4 @@
-"""Whether servers differ so much in speed that a capacity depends on which of them take part. Pure.
+"""The speeds of servers: a capacity is no property of a topology whose servers differ and take turns. Pure.
 
 Servers rotate over blocks, so a topology smaller than the fleet has other servers in each block. Where one of them is
 much slower, the requests over an objective come from its few blocks alone, and no interval over blocks is valid. The
