@@ -175,7 +175,8 @@ class Crossing:
     (`binomial_line.py`), whose logarithms have the mean and the variance of ln(value). `requests` counts the requests
     used. `reason` explains a bound, or a missing interval. Two more place loads, and are known without an estimate too:
     `slope`, of the trials near the crossing, minus its standard error, in probits over ln(load); and `line_at`, the
-    crossing of a line through them.
+    crossing of a line through them. `uncertainty` is the factor by which the interval over blocks is wider because the
+    slope is not certain (`rise.py`).
     """
 
     objective: str
@@ -188,6 +189,7 @@ class Crossing:
     reason: BoundReason | None = None
     slope: float | None = None
     line_at: float | None = None
+    uncertainty: float = 1.0
 
 
 def crossing(objective: str, share: float, counts: Sequence[Count], line_error: float = LINE_ERROR) -> Crossing:
@@ -263,6 +265,7 @@ def _between(
         high=high,
         by_block={name: _load(each) for name, each in line.by_block.items()},
         reason=_few_blocks(k) if k < LEAST_BLOCKS else None,
+        uncertainty=wider,
     )
     if least <= value <= most:
         return found
