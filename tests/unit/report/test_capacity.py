@@ -75,7 +75,7 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
     "a bound below": (
         at_rates((195, 210, 225), (1, 2)),
         [
-            WITH + "the capacity of one server is less than 195/s (missed at all loads measured), two 210/s [202, "
+            WITH + "the capacity of one server is less than 195/s (missed at all loads measured), two 210/s [201, "
             "218]: at least 1.03×."
         ],
     ),
