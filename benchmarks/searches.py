@@ -1,9 +1,10 @@
 """Simulate searches whose truth is known, with cold and stalled probes, and print a table in Markdown.
 
-    python -m benchmarks.searches [STUDIES] [--only NAME] [--single]
+    python -m benchmarks.searches [STUDIES] [--first NUMBER] [--only NAME] [--single]
 
-STUDIES of each scenario (500); `--only` takes those whose name contains NAME. `--single` simulates studies that began
-before probes had numbers, whose single probes decide alone. Seeds are fixed. `benchmarks.capacity` has the queue.
+STUDIES of each scenario (500), from study NUMBER (0) on; `--only` takes those whose name contains NAME. The seed of a
+study is its number and the name of its scenario. `--single` simulates studies that began before probes had numbers,
+whose single probes decide alone. `benchmarks.capacity` has the queue.
 Plan, search and capacities are the product's own, on the records of simulated trials.
 """
 
@@ -31,7 +32,9 @@ from harness.summarise.capacity.crossing import Bound
 from harness.summarise.search.search import SearchState, state_of
 
 BLOCKS = 5
-NEAR = 1.1  # a bracket is right if the truth lies in it or within 10 % of it: a probe has a trial's noise
+# A bracket is right if the capacity of a typical trial lies in it or within 10 % of it: a probe is one trial, with a
+# trial's noise. The capacity of all requests is smaller, because slow trials have most of the late ones.
+NEAR = 1.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,10 +184,10 @@ def _judge(
     """Compare brackets and capacities with the truth."""
     for result, capacity in zip(state.results, by_topology.of_records(grid, records), strict=True):
         true = truth(Servers(), capacity.servers, speeds)
-        ends = result.objectives
+        ends, typical = result.objectives, truth(Servers(), capacity.servers)
         found.topologies += 1
         if ends is not None:
-            found.right_brackets += (ends.low or 0) <= NEAR * true and true <= NEAR * (ends.high or math.inf)
+            found.right_brackets += (ends.low or 0) <= NEAR * typical <= NEAR**2 * (ends.high or math.inf)
         if capacity.bound == Bound.EXACT and capacity.value is not None:
             found.exact += 1
             found.covered += (capacity.low or 0) <= true <= (capacity.high or math.inf)
@@ -197,7 +200,7 @@ def _judge(
 
 COLUMNS = (
     "scenario",
-    "brackets within 10 % of the truth",
+    "brackets within 10 % of a typical trial's capacity",
     "capacities with an estimate",
     "contain the truth",
     "median error",
@@ -226,16 +229,18 @@ def main() -> None:
     """Simulate and print, row by row."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.searches", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("studies", nargs="?", type=int, default=500, help="of each scenario")
+    parser.add_argument("--first", type=int, default=0, metavar="NUMBER", help="number of the first study")
     parser.add_argument("--only", default="", metavar="NAME", help="scenarios whose name contains this")
     parser.add_argument("--single", action="store_true", help="one probe of each load, as before probes had numbers")
     arguments = parser.parse_args()
     chosen = [scenario for scenario in SEARCH_SCENARIOS if arguments.only in scenario.name]
-    if arguments.studies < 1 or not chosen:
-        parser.error(f"STUDIES is at least 1. Allowed for NAME: {'; '.join(each.name for each in SEARCH_SCENARIOS)}")
+    if arguments.studies < 1 or arguments.first < 0 or not chosen:
+        names = "; ".join(each.name for each in SEARCH_SCENARIOS)
+        parser.error(f"STUDIES is at least 1, NUMBER at least 0. Allowed for NAME: {names}")
     sys.stdout.write(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n")
     for scenario in chosen:
         tally = SearchTally()
-        for number in range(arguments.studies):
+        for number in range(arguments.first, arguments.first + arguments.studies):
             tally.add(simulate(scenario, number, single=arguments.single))
         sys.stdout.write(row(scenario, tally, arguments.studies))
         sys.stdout.flush()

@@ -13,7 +13,7 @@ from benchmarks.capacity.trial import Servers, run, truth
 from benchmarks.tallies import Addable
 from benchmarks.truth.arrivals import Balancing, Every
 from harness.grid.thresholds import Thresholds
-from harness.summarise.capacity import by_objective, capacity, placement
+from harness.summarise.capacity import by_objective, capacity, placement, unequal
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound
@@ -87,6 +87,10 @@ SCENARIOS = (
     Scenario(name="generator stalls of 80 ms a second", servers=Servers(stall=Every(length_s=0.08, every_s=1.0))),
     Scenario(name="queues that grow over the window", servers=Servers(slots=1, service_s=0.05, p95_s=0.95)),
     Scenario(name="one slow server of three", servers=Servers(speeds=(1.0, 1.0, 0.8))),
+    Scenario(name="one server 10 % slower, 1 %", noise=0.01, servers=Servers(speeds=(1.0, 1.0, 0.9))),
+    Scenario(name="one server 10 % slower", servers=Servers(speeds=(1.0, 1.0, 0.9))),
+    Scenario(name="two slow servers of five", servers=Servers(speeds=(1.0, 1.0, 1.0, 0.8, 0.8))),
+    Scenario(name="unequal servers (CV 3 %), 1 %", noise=0.01, servers=Servers(speeds=(1.03, 1.0, 0.97))),
     Scenario(name="unequal servers (CV 3 %)", servers=Servers(speeds=(1.03, 1.0, 0.97))),
     Scenario(name="M/M/1", servers=replace(ONE_SLOT, exponential=True, balancing=Balancing.RANDOM)),
     Scenario(name="M/M/7", servers=Servers(exponential=True, balancing=Balancing.RANDOM)),
@@ -124,7 +128,7 @@ def one(scenario: Scenario, number: int) -> Tally:
     """Simulate and judge the study of this number, which is its seed."""
     random_of = np.random.default_rng([zlib.crc32(scenario.name.encode()), number])
     found = Tally()
-    probes = {count: _probes(scenario, count, random_of, found) for count in TOPOLOGIES}
+    probes = {count: _probes(scenario, count, random_of, number, found) for count in TOPOLOGIES}
     loads = {count: _first_loads(scenario.servers, probes[count]) for count in TOPOLOGIES}
     for count in TOPOLOGIES:
         true = scenario.truth(count)
@@ -139,13 +143,16 @@ def one(scenario: Scenario, number: int) -> Tally:
             count, load = cells[at]
             when = (block - 1 + (place + 0.5) / len(cells)) / scenario.blocks
             speed = math.exp(whole + random_of.normal(0, scenario.noise)) * (1 + scenario.drift * (when - 0.5))
-            found_count = run(scenario.servers, count, load, speed, block, random_of)
+            found_count = run(scenario.servers, count, load, speed, block, random_of, number)
             if found_count is not None:
                 measured[count].append(found_count)
     capacities = [
         capacity.of_topology({}, count, "rate", measured[count], scenario.servers.allowed, scenario.servers.line_error)
         for count in TOPOLOGIES
     ]
+    capacities = unequal.without_unequal(
+        capacities, [measured[count] for count in TOPOLOGIES], scenario.servers.allowed
+    )
     for each in capacities:
         _count(found, each, scenario.truth(each.servers), truth(scenario.servers, each.servers))
     for gain in capacity.all_gains(capacities, Thresholds()):
@@ -159,7 +166,7 @@ def one(scenario: Scenario, number: int) -> Tally:
     return found
 
 
-def _probes(scenario: Scenario, count: int, random_of: np.random.Generator, found: Tally) -> list[Count]:
+def _probes(scenario: Scenario, count: int, random_of: np.random.Generator, number: int, found: Tally) -> list[Count]:
     """The single probes of one topology."""
     servers = scenario.servers
     probes: list[Count] = []
@@ -167,7 +174,7 @@ def _probes(scenario: Scenario, count: int, random_of: np.random.Generator, foun
     begin, until = float(random_of.uniform(0.05, 0.1)) * servers.rate, min(scenario.until, COVERED)
     while (following := bracketing.next_probe(begin, SPAN.most, until, results, whole=False)) is not None:
         speed = math.exp(random_of.normal(0, scenario.noise))
-        probe = run(servers, count, following.load, speed, 0, random_of)
+        probe = run(servers, count, following.load, speed, 0, random_of, number)
         results.setdefault(following.load, []).append(_result(servers, probe))
         probes += [probe] if probe is not None else []
         found.probes += 1

@@ -26,6 +26,7 @@ STEP = 0.04  # of the largest load, between the loads of this scan
 FEWEST = 20_000  # requests of each speed
 CLOSE = 4e-4
 SEED = 4
+FLEET = 3  # servers of a study, from which each block takes its own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +52,16 @@ class Servers(ServiceModel):
         """The error of a line for windows of this length, as a study has it."""
         return window.line_error_of(self.p95_s, self.window_s[1] - self.window_s[0])
 
-    def taking_part(self, count: int, block: int) -> tuple[float, ...]:
-        """The speeds of the servers in a topology of `count` in this block; probes (0) have those of the first."""
+    def named(self, count: int, block: int, seed: int = SEED) -> tuple[str, ...]:
+        """The servers in a topology of `count` in this block of a study with this seed; probes (0) have the first's."""
+        names = [f"server-{number}" for number in range(1, (len(self.speeds) or FLEET) + 1)]
+        return order.rotation(names, max(block, 1), seed)[:count]
+
+    def taking_part(self, count: int, block: int, seed: int = SEED) -> tuple[float, ...]:
+        """The speeds of these servers."""
         if not self.speeds:
             return (1.0,) * count
-        names = [str(number) for number in range(len(self.speeds))]
-        return tuple(self.speeds[int(name)] for name in order.rotation(names, max(block, 1), SEED)[:count])
+        return tuple(self.speeds[int(name.removeprefix("server-")) - 1] for name in self.named(count, block, seed))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +80,20 @@ class CountedTrial:
 
 
 def trial(
-    servers: Servers, count: int, rate: float, speed: float, block: int, random_of: np.random.Generator
+    servers: Servers,
+    count: int,
+    rate: float,
+    speed: float,
+    block: int,
+    random_of: np.random.Generator,
+    seed: int = SEED,
 ) -> CountedTrial:
-    """A trial under `rate` requests per second, for `count` servers whose speeds are multiplied by this `speed`."""
+    """A trial under `rate` requests per second, for `count` servers whose speeds are multiplied by this `speed`.
+
+    `seed` is that of the study's rotation of servers.
+    """
     from_s, to_s = servers.window_s
-    speeds = [speed * each for each in servers.taking_part(count, block)]
+    speeds = [speed * each for each in servers.taking_part(count, block, seed)]
     seen = simulate(servers, count, rate, random_of, to_s, speeds)
     inside = seen.due_s >= from_s
     late = seen.late(servers.p95_s)[inside]
@@ -97,6 +111,7 @@ def trial(
             unanswered=int(np.isinf(seen.response_s[inside]).sum()),
             offered=len(late) / (to_s - from_s),
             latency_drift=_drift(seen, from_s, to_s),
+            servers=tuple(sorted(servers.named(count, block, seed))),
         ),
         requests_by_s=requests_by_s,
         late_by_s=np.bincount(second[late], minlength=seconds),
@@ -126,13 +141,19 @@ def _drift(seen: Requests, from_s: float, to_s: float) -> float | None:
 
 
 def run(
-    servers: Servers, count: int, rate: float, speed: float, block: int, random_of: np.random.Generator
+    servers: Servers,
+    count: int,
+    rate: float,
+    speed: float,
+    block: int,
+    random_of: np.random.Generator,
+    seed: int = SEED,
 ) -> Count | None:
     """The counts of such a trial alone, as a study judges them.
 
     None if its generator is too late for the objective p95 (rule E6). Where a queue grows every request is over.
     """
-    found = trial(servers, count, rate, speed, block, random_of)
+    found = trial(servers, count, rate, speed, block, random_of, seed)
     if found.delay_p95_s > Thresholds().lateness_share * (servers.p95_s - servers.service_s):
         return None
     counted = found.count

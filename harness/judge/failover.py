@@ -85,11 +85,13 @@ def _failing_s(before: Sequence[Sample], after: Sequence[Sample], at_s: float) -
 def _expected(seen: Observation, before: Sequence[Sample], second: int, limits: Thresholds) -> float:
     """Return the expected share of the previous throughput: all of it if the trial was load-limited before.
 
-    Otherwise the servers were saturated, and the share of the remaining servers is expected.
+    Otherwise the servers were saturated, and the share of the remaining servers is expected. A few requests that failed
+    at any load show no saturation; many (rule E8) may be rejected because of one.
     """
     of_bound = figures.of_users_bound(replace(seen, window_to_s=float(second)))
-    offered = sum(s.offered or 0 for s in before)
-    if seen.rate_per_s is not None and sum(s.completed for s in before) >= limits.load_served * offered:
+    offered, failed = sum(s.offered or 0 for s in before), sum(s.by_start[1] for s in before)
+    good = offered - failed if failed <= limits.errors_first * offered else offered
+    if seen.rate_per_s is not None and sum(s.completed for s in before) >= limits.load_served * good:
         return 1.0
     if of_bound is not None and of_bound >= limits.users_bound:
         return 1.0

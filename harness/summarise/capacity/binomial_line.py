@@ -25,6 +25,7 @@ TOLERANCE = 1e-8  # of the log likelihood, per trial
 LEAST_SHARE = 1e-9  # instead of an allowed share of 0
 LEAST_RANGE = 1e-6  # of ln(load): below, all loads are equal
 FARTHEST = 6.0  # probits: beyond, shares are 0 or 1 for every number of requests
+LOWER_SIDE = 2.0  # of the lower side of an interval, over the degrees of freedom
 HALF_REQUEST = 0.5  # added to both counts of a trial, so that a line through none and all stays finite
 
 
@@ -122,6 +123,17 @@ def _likelihood(eta: Array, got: Array, total: Array) -> float:
 
     eta = np.clip(eta, -FARTHEST, FARTHEST)
     return float((total * (got * special.log_ndtr(eta) + (1 - got) * special.log_ndtr(-eta))).sum())
+
+
+def lower_side(blocks: int) -> float:
+    """The factor by which the lower side of a crossing's interval is longer than the upper one.
+
+    Slow trials have most of the requests over the objective. Where few blocks contain none by chance, the crossing is
+    too high and its variance too small. The interval for the mean of a lognormal variable is longer on one side for the
+    same reason: C. E. Land, "Confidence Intervals for Linear Functions of the Normal Mean and Variance", Annals of
+    Mathematical Statistics 42 (1971). The size of the factor is by simulation (`benchmarks.capacity`).
+    """
+    return 1 + LOWER_SIDE / (blocks - 1)
 
 
 def half_width(between: float, blocks: int, line_error: float) -> float:

@@ -11,7 +11,7 @@ from harness.grid.schema import Grid
 from harness.grid.types import Level, Levels
 from harness.judge.balancing import Balancing
 from harness.records.trial import TrialRecord
-from harness.summarise.capacity import by_objective, capacity, counts, crossing, limit, window
+from harness.summarise.capacity import by_objective, capacity, counts, crossing, limit, unequal, window
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, BoundReason, BoundReasonKind, Crossing
@@ -43,12 +43,13 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
         if record.repeat and not record.control:
             key = tuple((name, record.cell[name]) for name in grid.factors if name != factor)
             topologies.setdefault(key, []).append(record)
-    found = []
+    found, counts_of_all = [], []
     for key in sorted(topologies, key=lambda each: [(str(type(level)), level) for _, level in each]):
         others: Levels = {name: level for name, level in key if name != "servers"}
         servers = int(dict(key)["servers"])
         reason = _no_evidence(topologies[key], short)
         counts_of = [] if reason else counted(topologies[key], grid)
+        counts_of_all.append(counts_of)
         one = capacity.of_topology(others, servers, factor, counts_of, allowed, window.line_error(grid))
         if reason:
             one = replace(one, crossing=Crossing(objective=next(iter(allowed)), bound=Bound.NONE, reason=reason))
@@ -63,7 +64,7 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
                 mix=mix([record for record in topologies[key] if record.usable]),
             )
         )
-    return capacity.with_n_minus_1(found)
+    return capacity.with_n_minus_1(unequal.without_unequal(found, counts_of_all, allowed))
 
 
 def _no_evidence(trials: Sequence[TrialRecord], short: window.ShortWindow | None) -> BoundReason | None:

@@ -44,7 +44,8 @@ class Count:
     `block` is the trial's repeat, 0 for a probe of a search. `offered` is the load offered in the window, which by
     chance differs from `load` for Poisson arrivals; None for users, whose number is exact. `latency_drift` is ln of the
     mean response time in the window's second half over its first; None if unknown. A trial whose requests were not
-    counted, but which missed every objective, has a single late request (`comparable`).
+    counted, but which missed every objective, has a single late request (`comparable`). `servers` are those that took
+    part, empty if unknown.
     """
 
     block: int
@@ -55,6 +56,7 @@ class Count:
     unanswered: int = 0
     offered: float | None = None
     latency_drift: float | None = None
+    servers: tuple[str, ...] = ()
     by_name: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -67,6 +69,7 @@ def of_record(record: TrialRecord, load: float, offered: float | None = None) ->
     if record.generator_late and not record.collapsed:
         return None
     found = record.objective_counts
+    servers = tuple(sorted(record.context.expected_servers)) if record.context else ()
     if record.collapsed or (record.usable and record.falls_behind):
         missed = found.requests if found and found.requests else 1
         return Count(
@@ -76,6 +79,7 @@ def of_record(record: TrialRecord, load: float, offered: float | None = None) ->
             late=missed,
             failed=missed,
             offered=offered,
+            servers=servers,
             by_name={name: (each.requests, each.requests) for name, each in record.requests.items() if each.requests},
         )
     if not record.usable or found is None:
@@ -89,6 +93,7 @@ def of_record(record: TrialRecord, load: float, offered: float | None = None) ->
         unanswered=round(found.failed * _unanswered(record)),
         offered=offered,
         latency_drift=record.figures.latency_drift if record.figures else None,
+        servers=servers,
         by_name={name: (each.requests, each.late) for name, each in record.requests.items() if each.late is not None},
     )
 

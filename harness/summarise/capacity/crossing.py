@@ -57,6 +57,9 @@ class BoundReasonKind(Enum):
     SHORT_WINDOW = auto()
     NOT_RISING = auto()
     FLAT = auto()
+    BLOCKS_DIFFER = auto()
+    UNDECIDED = auto()
+    UNEQUAL_SERVERS = auto()
     NOT_STEADY = auto()
     FEW_EPISODES = auto()
     FEW_REQUESTS = auto()
@@ -81,6 +84,13 @@ MISSED = BoundReason(BoundReasonKind.MISSED, "missed at all loads measured")
 FAR = BoundReason(BoundReasonKind.LOADS_FAR_APART, "the loads on both sides are too far apart for an estimate")
 NOT_RISING = BoundReason(BoundReasonKind.NOT_RISING, "the share over the objective does not grow with the load")
 ONE_LOAD = BoundReason(BoundReasonKind.ONE_LOAD, "measured at one load")
+BLOCKS_DIFFER = BoundReason(
+    BoundReasonKind.BLOCKS_DIFFER, "blocks differ too much for an estimate: measure more of them"
+)
+UNDECIDED_ABOVE, UNDECIDED_BELOW = (
+    BoundReason(BoundReasonKind.UNDECIDED, f"the loads {where} neither meet nor miss the objective for certain")
+    for where in ("above", "below")
+)
 NO_TRIAL = BoundReason(BoundReasonKind.NO_TRIAL, "no usable trial")
 SERVER_FAILURE = BoundReason(BoundReasonKind.SERVER_FAILURE, "servers fail in the middle of each trial")
 GENERATOR = BoundReason(BoundReasonKind.GENERATOR, "the load generator was too late in all trials")
@@ -165,7 +175,8 @@ class Crossing:
     (`binomial_line.py`), whose logarithms have the mean and the variance of ln(value). `requests` counts the requests
     used. `reason` explains a bound, or a missing interval. Two more place loads, and are known without an estimate too:
     `slope`, of the trials near the crossing, minus its standard error, in probits over ln(load); and `line_at`, the
-    crossing of a line through them.
+    crossing of a line through them. `uncertainty` is the factor by which the interval over blocks is wider because the
+    slope is not certain (`rise.py`).
     """
 
     objective: str
@@ -178,6 +189,7 @@ class Crossing:
     reason: BoundReason | None = None
     slope: float | None = None
     line_at: float | None = None
+    uncertainty: float = 1.0
 
 
 def crossing(objective: str, share: float, counts: Sequence[Count], line_error: float = LINE_ERROR) -> Crossing:
@@ -241,8 +253,10 @@ def _between(
     if k >= LEAST_BLOCKS:
         if line.between is None:
             return None
-        half = binomial_line.half_width(wider**2 * line.between, k, line_error)
-        low, high = (_load(line.crossing + way * half) for way in (-1, 1))
+        between = wider**2 * line.between
+        down = binomial_line.half_width(binomial_line.lower_side(k) ** 2 * between, k, line_error)
+        up = binomial_line.half_width(between, k, line_error)
+        low, high = _load(line.crossing - down), _load(line.crossing + up)
     found = Crossing(
         objective=objective,
         bound=Bound.EXACT,
@@ -251,6 +265,7 @@ def _between(
         high=high,
         by_block={name: _load(each) for name, each in line.by_block.items()},
         reason=_few_blocks(k) if k < LEAST_BLOCKS else None,
+        uncertainty=wider,
     )
     if least <= value <= most:
         return found
@@ -271,11 +286,17 @@ def _by_levels(
     """
     met, missed = levels.met, levels.missed
     if met and missed and met[-1] < missed[0]:
+        if missed[0] <= near.MAX_GAP * met[-1] and len({count.block for count in counts}) >= LEAST_BLOCKS:
+            # No line through near loads: blocks differ more than single loads show, so none of them is a bound.
+            return Crossing(objective=objective, bound=Bound.NONE, reason=flat or BLOCKS_DIFFER)
         return Crossing(objective=objective, bound=Bound.AT_LEAST, low=met[-1], high=missed[0], reason=FAR)
+    least, most = levels.by_load[0], levels.by_load[-1]
     if met and not missed:
-        return Crossing(objective=objective, bound=Bound.AT_LEAST, low=met[-1], reason=MET)
+        reason = MET if met[-1] == most.load else UNDECIDED_ABOVE
+        return Crossing(objective=objective, bound=Bound.AT_LEAST, low=met[-1], reason=reason)
     if missed and not met:
-        return Crossing(objective=objective, bound=Bound.BELOW, high=missed[0], reason=MISSED)
+        reason = MISSED if missed[0] == least.most else UNDECIDED_BELOW
+        return Crossing(objective=objective, bound=Bound.BELOW, high=missed[0], reason=reason)
     few, longer = levels.too_few, _longer(counts, objective)
     if flat is not None and over >= MANY_OVER:
         reason = flat

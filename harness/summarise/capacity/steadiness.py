@@ -11,6 +11,7 @@ from harness.summarise.capacity.counts import Count, grouped
 from harness.summarise.statistics.intervals import t_quantile
 
 LEAST_TRIALS = 3  # of a load: the spread of others is no measure of one that is nearer to saturation
+LEAST_NEAR = 6  # trials with requests over the objective: fewer fall by chance alone
 LEAST_CHANGE = math.log(0.8)  # of the mean response time, from the window's first half to its second
 
 
@@ -20,6 +21,9 @@ def still_falling(counts: Sequence[Count]) -> float | None:
     It falls where the mean of ln(second half / first half) over the trials of one load is below zero by more than its
     interval, and by more than a fifth. The interval has the common spread of all loads, and is simultaneous over them.
     A window that begins before the queue is full does the opposite, which is no warm-up.
+
+    Where loads move from block to block, none has enough trials. So the trials with some requests late are also one
+    group, with the spread of their own: near the objective a steady queue grows as often as it falls.
     """
     known = [count for count in grouped(counts) if count.latency_drift is not None]
     loads = np.array([count.load for count in known])
@@ -37,4 +41,8 @@ def still_falling(counts: Sequence[Count]) -> float | None:
             continue
         half = t_quantile(freedom, len(names)) * math.sqrt(squares / freedom / trials)
         falling += [mean] if mean < LEAST_CHANGE and mean + half < 0 else []
+    some = np.array([0 < count.late < count.requests for count in known])
+    if some.sum() >= LEAST_NEAR:
+        mean, error = float(drifts[some].mean()), float(drifts[some].std(ddof=1)) / math.sqrt(some.sum())
+        falling += [mean] if mean < LEAST_CHANGE and mean + t_quantile(some.sum() - 1) * error < 0 else []
     return math.exp(min(falling)) if falling else None

@@ -160,6 +160,20 @@ def test_at_a_rate_all_of_a_load_that_was_served_before_is_expected() -> None:
     assert served(0.985, lambda second: 50.0 * 1.6**second).recovery_s is None, "a queue grows"
 
 
+@pytest.mark.parametrize(("errors", "expected"), [(0.0, 1.0), (0.03, 1.0), (0.09, 1.0), (0.3, 2 / 3)])
+def test_errors_before_the_failure_are_no_saturation_unless_they_are_many(errors: float, expected: float) -> None:
+    """At a rate of 200/s with 3 % of errors, two servers that serve two thirds have not recovered."""
+    rows = []
+    for row in samples(200, 600):
+        served = 200 if row.t_s < AT_S else 133
+        failed = round(served * errors) + 200 - served
+        row = replace(row, offered=200, requests=200, requests_failed=failed, failed=failed, mean_ms=50.0)
+        rows.append(replace(row, completed=200 - failed))
+    found = failover_of(with_failure(rows, rate_per_s=200.0))
+    assert found.expected == pytest.approx(expected)
+    assert (found.recovery_s is None) is (expected == 1)
+
+
 def test_throughput_has_recovered_when_it_stays_at_the_expected_value() -> None:
     found = failover_of(with_failure(failing(2, 93)))
     assert found.expected == pytest.approx(2 / 3)

@@ -197,28 +197,28 @@ def test_the_sustainable_rate_under_objectives_is_the_capacity_with_its_interval
     }
     load = {"ramp_up": "3s", "duration": "15s", "timeout": "20s"}
     factors = {"servers": [1, 2], "rate": ["100/s"]}
-    written = grid(factors=factors, load=load, repeats=5, objectives={"p95": "500ms"}, target="97/s")
+    written = grid(factors=factors, load=load, repeats=5, objectives={"p95": "500ms"}, target="96/s")
     summary = cells.summarise_records(written, records)
     study = study_record(configuration={"grid": written.model_dump(mode="json", by_alias=True)})
     made = model._cost(study, with_capacities(summary, capacity_of(1, 100), capacity_of(2, 200)))
     assert made is not None
     assert made.answer == (
-        "For 97/s, 1 server is sufficient (100 [97, 103]/s). With one server failed (N−1), 2 servers are needed."
+        "For 96/s, 1 server is sufficient (100 [96, 103]/s). With one server failed (N−1), 2 servers are needed."
     )
     less = model._cost(study, with_capacities(summary, capacity_of(1, 80), capacity_of(2, 200)))
     assert less is not None
-    assert less.table.columns == ["topology", "throughput, /s", "basis", "sufficient for 97/s"]  # without a price
+    assert less.table.columns == ["topology", "throughput, /s", "basis", "sufficient for 96/s"]  # without a price
     assert [row[1:] for row in less.table.rows] == [
         ["less than 93", "objectives missed at all measured loads", "no"],
         ["≥ 107", "objectives met at all measured loads", "yes"],
     ]
-    assert less.answer.startswith("For 97/s, 2 servers are sufficient (at least 107/s). No measured")
+    assert less.answer.startswith("For 96/s, 2 servers are sufficient (at least 107/s). No measured")
     pieces = [(piece["to"], piece["words"]) for piece in json.loads(less.pieces)]
     assert [end for end, _ in pieces] == [pytest.approx(93), 107, None]
     assert pieces[0][0] < 93  # at 93/s itself it is missed
     assert "2 servers deliver at least 107/s" in pieces[-1][1]
     one, two = (row[1:3] for row in made.table.rows)
-    assert one == ["100 [97, 103]", "the capacity"]
+    assert one == ["100 [96, 103]", "the capacity"]
     assert two == ["≥ 107", "objectives met at all measured loads"]
     assert made.table.note.startswith("The throughput is the capacity, the largest load that meets the objectives.")
 

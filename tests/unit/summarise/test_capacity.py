@@ -70,8 +70,9 @@ def test_the_capacity_is_that_of_all_requests_and_not_of_the_typical_trial() -> 
     assert found.value == pytest.approx(100, rel=0.01)
     assert (found.low or 0) < 97 < 103 < (found.high or 0)
     logs = np.log(list(found.by_block.values()))
-    half = math.hypot(2.776 * logs.std(ddof=1) / math.sqrt(5), LINE_ERROR)
-    assert half <= math.log((found.high or 0) / (found.low or 1)) / 2 < 1.5 * half  # the slope is not certain either
+    half, longer = (math.hypot(2.776 * part * logs.std(ddof=1) / math.sqrt(5), LINE_ERROR) for part in (1, 1.5))
+    assert half <= math.log((found.high or 0) / (found.value or 1)) < 1.5 * half  # the slope is not certain either
+    assert longer <= math.log((found.value or 0) / (found.low or 1)) < 1.5 * longer  # slow blocks may be missing
 
 
 def test_rare_episodes_count_as_often_as_they_occur() -> None:
@@ -101,6 +102,44 @@ def test_windows_within_a_warm_up_have_no_capacity_but_a_reason() -> None:
     noisy = [replace(c, latency_drift=(-1.0) ** c.block) for c in counts()]
     growing = [replace(c, latency_drift=1.0) for c in counts()]
     assert of(noisy).bound == of(growing).bound == Bound.EXACT
+
+
+def test_a_warm_up_is_found_where_every_block_has_other_loads() -> None:
+    """Response times fall in the trials with some requests late; in steady queues they fall as often as they grow."""
+
+    def moved(falls: bool) -> list[Count]:
+        return [
+            replace(c, load=c.load * (1 + 0.06 * c.block), latency_drift=-0.8 + 0.05 * at if falls else (-1.0) ** at)
+            for at, c in enumerate(counts())
+        ]
+
+    found = of(moved(True))
+    assert (found.bound, found.reason_kind) == (Bound.NONE, BoundReasonKind.NOT_STEADY)
+    assert of(moved(False)).reason_kind != BoundReasonKind.NOT_STEADY
+    assert of(moved(True)[:5]).reason_kind != BoundReasonKind.NOT_STEADY, "five trials fall by chance"
+
+
+def test_blocks_that_contradict_each_other_are_a_reason_and_no_bound() -> None:
+    """A simulated study with 6 % of noise, whose true capacity is 377: 407 looks met and 421 missed."""
+    late = {
+        1: {378.0: 0, 407.0: 0, 435.0: 2000},
+        2: {378.0: 1811, 407.0: 0, 435.0: 2000},
+        3: {291.0: 0, 421.0: 2000, 609.0: 2000},
+        4: {286.0: 0, 414.0: 0, 599.0: 2000},
+        5: {288.0: 0, 417.0: 0, 604.0: 2000},
+    }
+    found = of([counted_late(block, load, 2000, over) for block, each in late.items() for load, over in each.items()])
+    assert (found.bound, found.low, found.high) == (Bound.NONE, None, None)
+    assert found.reason == "blocks differ too much for an estimate: measure more of them"
+
+
+def test_a_bound_below_loads_that_decide_nothing_does_not_call_them_met() -> None:
+    late = {1: (0, 0, 0), 2: (0, 0, 0), 3: (0, 1900, 2000)}
+    found = of(
+        [counted_late(b, load, 2000, over) for b, each in late.items() for load, over in zip(LOADS, each, strict=True)]
+    )
+    assert (found.bound, found.low, found.reason_kind) == (Bound.AT_LEAST, 93, BoundReasonKind.UNDECIDED)
+    assert found.reason == "the loads above neither meet nor miss the objective for certain"
 
 
 @pytest.mark.parametrize("blocks", [1, 2])
@@ -263,16 +302,19 @@ def test_intervals_hold_the_true_capacity_of_simulated_queues(
 # Scenario → largest share of capacities whose estimate or bound is false. Windows of 20 s have few episodes in the last
 # ones, whose share hardly depends on the load: a limit of the method (docs/explanation/statistics.md).
 FALSE = {
-    "random balancing": 0.15,
+    "random balancing": 0.1,
     "least connections": 0.15,
     "M/M/1": 0.15,
     "M/M/7": 0.15,
-    "0.4 % of requests hang": 0.15,
+    "0.4 % of requests hang": 0.1,
     "generator stalls of 80 ms a second": 0.1,
-    "unequal servers (CV 3 %)": 0.15,
-    "one slow server of three": 0.25,
+    "unequal servers (CV 3 %)": 0.1,
+    "one slow server of three": 0.1,
+    "one server 10 % slower": 0.1,
+    "two slow servers of five": 0.1,
+    "6 % of requests hang: no load is good enough": 0.05,
     "warm-up inside the window": 0.1,
-    "rare errors below their objective": 0.2,
+    "rare errors below their objective": 0.1,
     "1 % of requests at 100 × cost": 0.2,
     "pauses of 0.3 s every 5 s": 0.05,
     "lognormal CV 3": 0.1,
