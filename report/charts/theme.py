@@ -34,6 +34,8 @@ NUMBERS = r"replace(format(datum.value, ','), /,/g, '\u202f')"  # thousands as i
 SMALL = 9  # type size inside a panel, pixels
 SIDES: tuple[tuple[Literal["left", "right"], int], ...] = (("left", 3), ("right", -3))
 PAPER_WIDTH = 590  # of a chart between the axes of a page, in pixels of 0.75 pt
+PAIRED_WIDTH = 328  # of the first chart, with the gains on its right
+MAIN_HEIGHT = 200  # of the first chart, pixels; larger where page 1 has room
 
 
 def finish(chart: Any, **datasets: Rows) -> Spec:

@@ -49,7 +49,7 @@ const SPECS = {{SPECS}}, LIVE = {{LIVE}};
     all.href = "#trials";
     all.textContent = "Show all trials";
     note.append("Only the trials of " + cell.slice(5).replaceAll("_", ", ").replaceAll("-", " ") + ". ", all);
-    document.querySelector("#trials").after(note);
+    document.querySelector("#trials h2").after(note);
   }
 
   const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
