@@ -34,16 +34,28 @@ LOWEST, HIGHEST = 150, 320  # height of the first chart, pixels
 
 @dataclass(frozen=True, kw_only=True)
 class CostSection:
-    """Throughput and cost of the topologies: the table, the sentence for the target, the sentences for any load.
+    """Throughput and cost of the topologies: the table, and the sentence for the target.
 
-    `answer` and `target` are empty without a target. `pieces` is the JSON of `report.sentences.cost.pieces`.
+    `answer` is empty without a target.
     """
 
     table: Table
     answer: str
-    pieces: str
-    target: str  # initial value of the field on the page
     priced: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup:
+    """What the page's fields show: JSON of `report.sentences.cost` for each number of servers and for each rate.
+
+    `servers` and `target` are the initial values of the fields.
+    """
+
+    topologies: str
+    unmeasured: str
+    pieces: str
+    servers: str
+    target: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +85,7 @@ class Report:
     effects: Table | None
     failover: Table | None
     cost: CostSection | None
+    lookup: Lookup | None  # None until a topology has a valid trial
     trials: Table
     facts: list[tuple[str, str]]
     thresholds: Table
@@ -118,6 +131,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         effects=gains.effect_table(summary.factor_effects, summary.capacity_effects),
         failover=failover_table.table(summary.failovers, grid.evidence),
         cost=costs,
+        lookup=_lookup(summary),
         trials=trials.trial_table(study, recorded),
         facts=method.facts(study, summary, recorded),
         thresholds=rules.threshold_table(study.nominal_grid.evidence, grid.is_open, samples),
@@ -158,7 +172,20 @@ def _cost(study: StudyRecord, summary: Summary) -> CostSection | None:
     return CostSection(
         table=cost_table.table(costs, target, summary.grid.objectives, study.factor),
         answer="" if costs.target is None else cost_sentences.answer(costs.target),
-        pieces=cost_sentences.pieces(costs),
-        target="" if target is None else f"{target:.10g}",
         priced=costs.priced,
+    )
+
+
+def _lookup(summary: Summary) -> Lookup | None:
+    """The sentences for any number of servers and any rate; None where no topology has a rate."""
+    found, target = summary.topologies, summary.grid.target
+    measured = [option for option in found.topologies if option.rate] if found else []
+    if found is None or not measured:
+        return None
+    return Lookup(
+        topologies=cost_sentences.by_servers(found),
+        unmeasured=cost_sentences.unmeasured(found),
+        pieces=cost_sentences.pieces(found),
+        servers=str(max(option.servers for option in measured)),
+        target="" if target is None else f"{target:.10g}",
     )

@@ -93,9 +93,8 @@ def latency(rows: Rows, labels: Rows, span: tuple[float, float]) -> Spec:
         .encode(x=x, y=alt.Y("at:Q", scale=scale, title=title), text="label:N", color=colour)
     )
     panel = alt.layer(lines, ends, data=named("rows")).properties(width=width, height=130)
-    if len(loads) <= columns:
-        return finish(panel.facet(column=alt.Column("load:N", sort=loads, title=None)), rows=data)
-    return finish(panel.facet(facet=alt.Facet("load:N", sort=loads, title=None), columns=columns), rows=data)
+    faceted = panel.facet(facet=alt.Facet("load:N", sort=loads, title=None), columns=columns)
+    return {**finish(faceted, rows=data), **theme.panels(columns, wrapped=True)}
 
 
 def gains(rows: Rows, heads: Rows) -> Spec:
@@ -130,5 +129,5 @@ def gains(rows: Rows, heads: Rows) -> Spec:
         .encode(x=alt.value("width"), y=y, text="shown:N"),
         names.encode(x=alt.value(-50), y=y, text="load:N"),
     ]
-    chart = alt.layer(*layers).properties(width=108, height=alt.Step(20))
+    chart = alt.layer(*layers).properties(width=108, height=20 * len(order))
     return finish(chart, rows=rows, heads=heads, one=[{"one": 1}])

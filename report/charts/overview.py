@@ -10,7 +10,7 @@ from harness.records.trial import TrialData
 from harness.summarise.gains.gain import Gain
 from harness.summarise.summary import Summary
 from report import estimates
-from report.charts import capacity_data, gain_data, latency_data, load_data, request_data, series_data
+from report.charts import capacity_data, gain_data, latency_data, load_data, request_data, series_data, trial_data
 from report.elements import Chart
 
 
@@ -42,6 +42,7 @@ def charts(
         latency_data.chart(cells, counted, grid.evidence.percentile_p99_samples) if equal_loads else None,
         load_data.chart(summary, trials),
         request_data.chart(summary),
+        trial_data.chart(cells, counted),
     )
     drawn = {chart.name: chart for chart in found if chart}
     first = next((name for name in ("capacity_by_servers", "headline") if name in drawn), None)

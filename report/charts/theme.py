@@ -45,6 +45,11 @@ def finish(chart: Any, **datasets: Rows) -> Spec:
     return {**spec, "datasets": datasets}
 
 
+def panels(columns: int, *, wrapped: bool) -> Spec:
+    """Facts for the script that fits panels into a page; of `wrapped` panels a narrow page has fewer columns."""
+    return {"usermeta": {"columns": columns, "wrapped": wrapped}}
+
+
 def named(name: str) -> Any:
     """The data that `finish` adds under this name."""
     return alt.NamedData(name=name)

@@ -6,6 +6,7 @@ import json
 
 from harness.summarise.cost import CostAnswer, CostSummary
 from harness.summarise.topology_choice import Choice, Fit, TopologyCost
+from harness.words import load_name, visible
 from report import estimates, phrases
 from report import format as text
 
@@ -23,12 +24,41 @@ def pieces(costs: CostSummary) -> str:
     found = [
         {
             "to": each.up_to,
-            "words": _with_price(each, MILLION),
+            "words": visible(_with_price(each, MILLION)),
             "usd": each.choice.best.usd_per_hour if each.choice.best else None,
         }
         for each in costs.by_rate
     ]
     return json.dumps(found, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def by_servers(costs: CostSummary) -> str:
+    """The sentences for all measured numbers of servers, as JSON: number → what its topologies sustain."""
+    found: dict[str, list[str]] = {}
+    for option in costs.topologies:
+        if not option.topology.get("fail_servers"):
+            found.setdefault(str(option.servers), []).append(_sustained(option))
+    return json.dumps(
+        {servers: visible(" ".join(each)) for servers, each in found.items()},
+        ensure_ascii=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+
+
+def _sustained(option: TopologyCost) -> str:
+    """What one topology sustains, and at which load that was measured."""
+    name, one = estimates.topology(option), option.servers == 1
+    if option.rate is None:
+        return f"{phrases.capitalised(name)} {'has' if one else 'have'} no valid trial."
+    load = f", measured at {load_name(option.rate.load)}" if option.rate.load else ""
+    return f"{name} {'sustains' if one else 'sustain'} {estimates.throughput(option.rate)}/s{load}."
+
+
+def unmeasured(costs: CostSummary) -> str:
+    """The sentence for any other number of servers, which replaces `{count}`."""
+    known = phrases.joined([str(count) for count in sorted({option.servers for option in costs.topologies})])
+    return f"{{count}} servers were not measured, and nothing is extrapolated. The study measured {known}."
 
 
 def _with_price(found: CostAnswer, million: str) -> str:

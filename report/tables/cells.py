@@ -56,6 +56,7 @@ def bottleneck_table(cells: Sequence[CellSummary], trials: Mapping[str, TrialDat
         rows=[_bottleneck_row(cell, mine.get(anchor(cell.cell), []), is_open=is_open) for cell in cells],
         right=tuple(range(2, 11)),
         ids=tuple(anchor(cell.cell) for cell in cells),
+        links=tuple(link(cell.cell) for cell in cells),
     )
 
 
