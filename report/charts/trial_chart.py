@@ -78,7 +78,7 @@ def _percentiles() -> list[Any]:
 def _utilization() -> Any:
     """A line for each host and trial."""
     y = alt.Y("value:Q", scale=alt.Scale(zero=True), axis=_axis("utilization", format="%"))
-    legend = alt.Legend(title=None, orient="top", symbolType="stroke", offset=2)
+    legend = alt.Legend(title=None, orient="top", symbolType="stroke", offset=2, columns=3)
     colour = alt.Color("host:N", scale=alt.Scale(range=HOSTS), legend=legend)
     tips = ["host:N", "trial:N", alt.Tooltip("t:Q", title="second"), alt.Tooltip("value:Q", format=".0%", title="used")]
     lines = alt.Chart(named("hosts")).mark_line(strokeWidth=1.1, opacity=0.8)
