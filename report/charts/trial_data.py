@@ -11,7 +11,7 @@ from harness.records.trial import TrialData
 from harness.summarise.cells.cell import CellSummary
 from report.elements import Chart, anchor, by_cell, drawn
 
-MOST_SECONDS = 9_000  # of all trials of a page; more of them are means over several seconds
+MOST_SECONDS = 4_000  # of all trials of a page; more of them are means over several seconds
 PERCENTILES = ("p50", "p95", "p99")
 Column = list[float | None]
 
