@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 
+from harness.records import files
 from harness.records.directory import StudyDirectory
-from harness.records.files import replace
 from harness.records.trial import TrialData, TrialRecord
 from harness.records.trial_path import TrialPath
 from harness.study.summaries import csv_files, summarise_study
@@ -17,14 +18,20 @@ from report.model import Report
 from report.output import html, live_data
 
 
-def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
-    """Read a study and make its view model; raises BadInput when there is none."""
+def model_of(study: StudyDirectory, *, running: bool = False) -> tuple[Report, Summary]:
+    """Read a study and make its view model; raises BadInput when there is none.
+
+    While it is `running` the pages of cells have no utilization, which takes the most files to read.
+    """
     record = study.need_study()
     records = study.trials(attempts=True)
     current = {path: trial for path, trial in records.items() if TrialPath.parse(path).is_current}
     summary = summarise_study(study, record, current)
     shown = {anchor(cell.cell) for cell in drawn(summary.cells)}
-    trials = {path: _trial(study, path, trial, drawn=anchor_of(path) in shown) for path, trial in records.items()}
+    trials = {}
+    for path, trial in records.items():
+        data = _trial(study, path, trial, drawn=anchor_of(path) in shown)
+        trials[path] = data if running or anchor_of(path) not in shown else _with_hosts(study, path, data)
     return model.build(record, summary, trials, study.path.name), summary
 
 
@@ -33,6 +40,13 @@ def _trial(study: StudyDirectory, path: str, record: TrialRecord, *, drawn: bool
     if not drawn:
         return TrialData(record=record, samples=[], hosts=[], balancer=[])
     return TrialData(record=record, samples=study.samples(path), hosts=[], balancer=[], latencies=study.latencies(path))
+
+
+def _with_hosts(study: StudyDirectory, path: str, data: TrialData) -> TrialData:
+    """The trial with the resource usage of its hosts, of which a paced server's is in the balancer's log."""
+    paced = bool(data.record.context and data.record.context.pacing)
+    balancer = study.balancer(path) if paced else []
+    return replace(data, hosts=study.hosts(path), machines=study.machines(path), balancer=balancer)
 
 
 def write(
@@ -48,27 +62,27 @@ def write(
     from harness.records import frames  # pandas, which the page of a running study does not need
 
     report, summary = model_of(study)
-    files = {name: content.encode() for name, content in csv_files(summary).items()}
+    written = {name: content.encode() for name, content in csv_files(summary).items()}
     if "data" in kinds:
-        files["results.parquet"] = frames.parquet(study)
+        written["results.parquet"] = frames.parquet(study)
     if "html" in kinds:
-        files["report.html"] = html.html(report).encode()
+        written["report.html"] = html.html(report).encode()
     if "pdf" in kinds:
         from report.output import pdf  # its libraries take a second to import
 
-        files["report.pdf"] = pdf.pdf(report, paper, warn)
-    for name, content in files.items():
-        replace(study.path / name, content)
+        written["report.pdf"] = pdf.pdf(report, paper, warn)
+    for name, content in written.items():
+        files.replace(study.path / name, content)
     if "html" in kinds:
         live_data.remove(study.path)
-    return [study.path / name for name in files]
+    return [study.path / name for name in written]
 
 
 def page(study: StudyDirectory, script: str = "") -> str:
     """The HTML page of a study; `script` is the name of the file with updates while it runs."""
-    return html.html(model_of(study)[0], script)
+    return html.html(model_of(study, running=True)[0], script)
 
 
 def update(study: StudyDirectory) -> str:
     """The current contents of the page, as a script for a page that is open."""
-    return html.update(model_of(study)[0])
+    return html.update(model_of(study, running=True)[0])

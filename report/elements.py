@@ -15,12 +15,14 @@ from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain
 from harness.words import load_name
 from report import phrases
+from report.format import NOTHING
 
 Row = list[str]
 Item = TypeVar("Item")
 MOST_LISTED = 8  # figures of steps in a sentence; more of them are in gains.csv alone
 MOST_WORDS = 20  # of a table cell; the rest of a longer one becomes a footnote
 MOST_LOADS, MOST_TOPOLOGIES = 6, 10  # of a chart
+EMPTY = ("", NOTHING)  # fields without content
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 DIGITS = str.maketrans("0123456789", SUPERSCRIPTS)
 
@@ -49,6 +51,20 @@ class Table:
         if notes:
             object.__setattr__(self, "rows", rows)
             object.__setattr__(self, "footnotes", tuple(f"{mark} {field}" for field, mark in notes.items()))
+
+    def trimmed(self) -> Table:
+        """The table without the columns that are empty in every row; the first one stays."""
+        kept = [
+            at
+            for at in range(len(self.columns))
+            if not at or not self.rows or any(row[at] not in EMPTY for row in self.rows)
+        ]
+        return replace(
+            self,
+            columns=[self.columns[at] for at in kept],
+            rows=[[row[at] for at in kept] for row in self.rows],
+            right=tuple(new for new, at in enumerate(kept) if at in self.right),
+        )
 
     def only(self, kept: Sequence[int], note: str) -> Table:
         """The table with these rows alone, and with `note` below it."""

@@ -5,7 +5,9 @@ HTML, PDF, Markdown and JUnit are made of the same model; templates do no arithm
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import yaml
 
@@ -13,32 +15,47 @@ from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.secrecy import Hidden
 from harness.summarise.summary import Summary
-from report import estimates, phrases
+from report import phrases
 from report.charts import overview
 from report.elements import Chart, Table
-from report.sentences import answer, environment, evidence, findings, method, progress
+from report.sentences import answer, environment, evidence, findings, headline, method, progress
 from report.sentences import cost as cost_sentences
 from report.sentences.answer import CellResult
+from report.sentences.headline import Headline
 from report.tables import article, capacity, cells, gains, requests, rules, trials
 from report.tables import cost as cost_table
 from report.tables import failover as failover_table
 
 QUESTION = "how much does each additional server add?"
-MOST_LINES, LINE = 18, 34  # of the table of gains with the findings below it on page 1; letters of its last columns
+LARGE_LINE, SMALL_LINE = 56, 100  # letters of a line on page 1: of a sentence on a load, and of a finding
+TEXT_HEIGHT = 470  # of page 1 for sentences, chart and findings, in points
+LOWEST, HIGHEST = 150, 320  # height of the first chart, pixels
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostSection:
-    """Throughput and cost of the topologies: the table, the sentence for the target, the sentences for any load.
+    """Throughput and cost of the topologies: the table, and the sentence for the target.
 
-    `answer` and `target` are empty without a target. `pieces` is the JSON of `report.sentences.cost.pieces`.
+    `answer` is empty without a target.
     """
 
     table: Table
     answer: str
-    pieces: str
-    target: str  # initial value of the field on the page
     priced: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup:
+    """What the page's fields show: JSON of `report.sentences.cost` for each number of servers and for each rate.
+
+    `servers` and `target` are the initial values of the fields.
+    """
+
+    topologies: str
+    unmeasured: str
+    pieces: str
+    servers: str
+    target: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +68,13 @@ class Report:
     created: str
     state: str
     progress: list[str]
-    answer: list[str]
+    headlines: list[Headline]  # of page 1
+    answer: list[str]  # the same with reasons and response times
     environment: str
+    when: str
     findings: list[str]
     capacity: Table | None
     gains: Table | None
-    gains_first: bool  # before the findings: they leave room for those on page 1
     throughput: Table
     bottlenecks: Table
     latency: Table
@@ -67,6 +85,7 @@ class Report:
     effects: Table | None
     failover: Table | None
     cost: CostSection | None
+    lookup: Lookup | None  # None until a topology has a valid trial
     trials: Table
     facts: list[tuple[str, str]]
     thresholds: Table
@@ -87,20 +106,21 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
     # Probes of a search and control trials are in the table of all trials only.
     counted = {path: data for path, data in recorded.items() if data.record.repeat and not data.record.control}
     costs = _cost(study, summary)
+    head, found = headline.headlines(summary), findings.sentences(summary, study)
     samples = (row for data in counted.values() for row in data.samples)
-    return Report(
+    report = Report(
         title=study.name,
         hash=folder.rsplit("-", 1)[-1],
         created=phrases.moment(study.created_at),
         state="complete" if done >= planned else f"{done} of {planned} trials measured so far",
         progress=progress.sentences(study, recorded) if done < planned else [],
+        headlines=head,
         answer=[*answer.answer(summary), *([costs.answer] if costs and costs.answer else [])],
         environment=environment.sentences(study, summary.noise.spread if summary.noise else None),
-        findings=findings.sentences(summary, study),
+        when=environment.when(study, recorded),
+        findings=found,
         capacity=capacity.table(summary),
         gains=gains.gain_table(in_order, summary.cells),
-        gains_first=not estimates.has_capacities(summary)
-        and sum(1 + len(gain.conclusion_text + gain.reason) // LINE for gain in in_order) <= MOST_LINES,
         throughput=cells.throughput_table(summary.cells),
         bottlenecks=cells.bottleneck_table(summary.cells, counted),
         latency=cells.latency_table(summary.cells, counted),
@@ -111,15 +131,32 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         effects=gains.effect_table(summary.factor_effects, summary.capacity_effects),
         failover=failover_table.table(summary.failovers, grid.evidence),
         cost=costs,
+        lookup=_lookup(summary),
         trials=trials.trial_table(study, recorded),
         facts=method.facts(study, summary, recorded),
         thresholds=rules.threshold_table(study.nominal_grid.evidence, grid.is_open, samples),
         grid=_grid(study),
         nginx=study.where.nginx_configuration.strip(),
-        charts=overview.charts(study, summary, in_order, counted, recorded),
+        charts=overview.charts(study, summary, in_order, counted, recorded, _room(head, found)),
         cells=answer.by_cell(summary),
         notes=method.notes(summary),
     )
+    return _trimmed(report)
+
+
+def _trimmed(report: Report) -> Report:
+    """The report with tables that have no empty columns."""
+    tables = {each.name: getattr(report, each.name) for each in fields(report)}
+    kept: dict[str, Any] = {name: table.trimmed() for name, table in tables.items() if isinstance(table, Table)}
+    cost = report.cost and replace(report.cost, table=report.cost.table.trimmed())
+    return replace(report, cost=cost, **kept)
+
+
+def _room(headlines: Sequence[Headline], found: Sequence[str]) -> int:
+    """The height of the first chart, in pixels: the part of page 1 that its text leaves."""
+    lines = sum(-(-len(each.text) // LARGE_LINE) for each in headlines)
+    small = sum(-(-len(each) // SMALL_LINE) * 12 + 3 for each in found)
+    return round(min(HIGHEST, max(LOWEST, (TEXT_HEIGHT - 24 * lines - small) / 0.75)))
 
 
 def _grid(study: StudyRecord) -> str:
@@ -135,7 +172,20 @@ def _cost(study: StudyRecord, summary: Summary) -> CostSection | None:
     return CostSection(
         table=cost_table.table(costs, target, summary.grid.objectives, study.factor),
         answer="" if costs.target is None else cost_sentences.answer(costs.target),
-        pieces=cost_sentences.pieces(costs),
-        target="" if target is None else f"{target:.10g}",
         priced=costs.priced,
+    )
+
+
+def _lookup(summary: Summary) -> Lookup | None:
+    """The sentences for any number of servers and any rate; None where no topology has a rate."""
+    found, target = summary.topologies, summary.grid.target
+    measured = [option for option in found.topologies if option.rate] if found else []
+    if found is None or not measured:
+        return None
+    return Lookup(
+        topologies=cost_sentences.by_servers(found),
+        unmeasured=cost_sentences.unmeasured(found),
+        pieces=cost_sentences.pieces(found),
+        servers=str(max(option.servers for option in measured)),
+        target="" if target is None else f"{target:.10g}",
     )

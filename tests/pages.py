@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import re
 import zlib
@@ -15,7 +16,7 @@ import pypdf
 import pypdfium2
 
 TOP, BOTTOM = 17 / 297, 1 - 16 / 297  # of an A4 page's height: begin and end of its text
-LEAST_FULL = 1 / 3
+LEAST_FULL = 1 / 2
 MILLIMETRES = 297
 HEADINGS = ("/H1", "/H2", "/H3")
 BLOCKS = (*HEADINGS, "/P", "/Figure", "/Caption", "/Table", "/L", "/NonStruct")
@@ -75,6 +76,20 @@ def _full(page: Any) -> float:
     body = drawn[round(TOP * MILLIMETRES) : round(BOTTOM * MILLIMETRES)]
     inked = np.flatnonzero((body < 200).any(axis=1))
     return float(inked[-1] + 1) / len(body) if len(inked) else 0.0
+
+
+def baselines(content: bytes, sizes: tuple[float, ...]) -> set[tuple[float, float]]:
+    """Return size and height of the baselines of text with these sizes in points, over all pages."""
+    found = set()
+    x, y, matrix = ctypes.c_double(), ctypes.c_double(), pypdfium2.raw.FS_MATRIX()
+    for page in pypdfium2.PdfDocument(content):
+        text = page.get_textpage()
+        for at in range(text.count_chars()):
+            pypdfium2.raw.FPDFText_GetMatrix(text, at, matrix)
+            size = round(pypdfium2.raw.FPDFText_GetFontSize(text, at) * abs(matrix.d), 1)
+            if size in sizes and pypdfium2.raw.FPDFText_GetCharOrigin(text, at, x, y):
+                found.add((size, round(y.value, 2)))
+    return found
 
 
 def faults(pages: list[Page]) -> list[str]:

@@ -141,13 +141,13 @@ class StudyDirectory:
 
     def trial(self, where: str) -> TrialData:
         """Return one trial with its series; raises BadInput if a file is damaged."""
-        folder, record = self.path / TRIALS / where, self.record(where)
+        record = self.record(where)
         return TrialData(
             record=record,
             samples=self.samples(where),
             hosts=self.hosts(where),
-            balancer=read_csv(folder / "balancer.csv", BalancerSample),
-            machines=read_csv(folder / "machines.csv", MachineSample),
+            balancer=self.balancer(where),
+            machines=self.machines(where),
             latencies=self.latencies(where),
             failures=self.failures(where),
             request_histograms={name: self._histograms(where, name) for name in record.requests},
@@ -169,6 +169,14 @@ class StudyDirectory:
     def hosts(self, where: str) -> list[HostSample]:
         """Return the resource usage of one trial's containers, by second."""
         return read_csv(self.path / TRIALS / where / "hosts.csv", HostSample)
+
+    def balancer(self, where: str) -> list[BalancerSample]:
+        """Return the responses of one trial by the balancer's log, by second, server and status."""
+        return read_csv(self.path / TRIALS / where / "balancer.csv", BalancerSample)
+
+    def machines(self, where: str) -> list[MachineSample]:
+        """Return the resource usage of one trial's machines, by second."""
+        return read_csv(self.path / TRIALS / where / "machines.csv", MachineSample)
 
     def latencies(self, where: str) -> str:
         """Return the encoded latency histogram of one trial's successes; empty without any."""

@@ -66,10 +66,10 @@ def summarise(
     records: Iterable[TrialRecord],
     prices: Prices,
 ) -> CostSummary | None:
-    """The costs of a study; None without any price and target."""
+    """The topologies of a study with their rates and costs; None without any topology."""
     found: list[Levels] = [without_load(cell.cell) for cell in cells]
     topologies = list({tuple(sorted(levels.items())): levels for levels in found}.values())
-    if not topologies or (grid.target is None and not prices.any_known):
+    if not topologies:
         return None
     usd = hourly(prices, records)
     rates = sustainable_rates(cells, grid.objectives, grid.time_factor, capacities)

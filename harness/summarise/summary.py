@@ -72,9 +72,15 @@ class Summary:
     searches: list[SearchResult] = field(default_factory=list)  # of each topology, where the grid searches
     factor_effects: list[FactorEffect] = field(default_factory=list)  # of factors other than servers and load
     capacity_effects: list[CapacityEffect] = field(default_factory=list)  # the same on capacities
-    costs: CostSummary | None = None
+    topologies: CostSummary | None = None  # with their sustainable rates; None without any topology
     objectives: list[ObjectiveResult] = field(default_factory=list)
     calibration: CalibrationCheck | None = None
+
+    @property
+    def costs(self) -> CostSummary | None:
+        """The topologies, where the study has a price or a target for them; else None."""
+        found = self.topologies
+        return found if found and (found.priced or self.grid.target is not None) else None
 
     @property
     def has_requests_by_name(self) -> bool:
@@ -179,7 +185,7 @@ def of_cells(
         searches=list(searches),
         factor_effects=factors.effects(grid, cells),
         capacity_effects=capacity_effects.effects(grid, capacities),
-        costs=cost.summarise(grid, cells, capacities, records.values(), prices),
+        topologies=cost.summarise(grid, cells, capacities, records.values(), prices),
         objectives=objectives.judge(grid, cells, gains),
         calibration=calibration.of_study(grid, cells, gains, capacities),
     )

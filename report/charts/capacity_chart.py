@@ -7,14 +7,21 @@ import altair as alt
 from report.charts import theme
 from report.charts.theme import NUMBERS, PAPER_WIDTH, Rows, Spec, finish, named
 
-HEIGHT = 150  # pixels
 
+def capacity_by_servers(
+    rows: Rows,
+    ideals: Rows,
+    known: Rows,
+    labels: Rows,
+    title: str,
+    paired: bool = False,
+    height: int = theme.MAIN_HEIGHT,
+) -> Spec:
+    """Capacities with their intervals, a line for each setting of the other factors; on paper narrower if `paired`.
 
-def capacity_by_servers(rows: Rows, ideals: Rows, known: Rows, labels: Rows, title: str) -> Spec:
-    """Capacities with their intervals, a line for each setting of the other factors.
-
-    Rows: line, servers, load (in the unit of `title`), low, high; of `ideals` and `known` (by formula): line, servers,
-    load; of `labels`: line, servers, at (the height), label.
+    Rows: line, servers, load (in the unit of `title`), low, high, shown (with its interval), blocks; of `ideals` and
+    `known` (by formula): line, servers, load; of `labels`: line, servers, at (the height),
+    label. `height` is in pixels.
     """
     lines = list(dict.fromkeys(row["line"] for row in rows))
     servers = sorted({row["servers"] for row in rows})
@@ -23,7 +30,7 @@ def capacity_by_servers(rows: Rows, ideals: Rows, known: Rows, labels: Rows, tit
     y = alt.Y("load:Q", scale=scale, axis=alt.Axis(title=title, tickCount=5, labelExpr=NUMBERS))
     colour = theme.colours(lines, "line")
     data = named("rows")
-    tips = ["line:N", "servers:Q", *(alt.Tooltip(f"{name}:Q", format=".1f") for name in ("load", "low", "high"))]
+    tips = ["line:N", "servers:Q", alt.Tooltip("shown:N", title="capacity"), "blocks:Q"]
     ideal = alt.Chart(named("ideals")).mark_line(strokeWidth=0.8, color=theme.QUIET)
     layers = [
         ideal.encode(x=x, y=y, detail="line:N"),
@@ -39,5 +46,6 @@ def capacity_by_servers(rows: Rows, ideals: Rows, known: Rows, labels: Rows, tit
         layers.append(hollow.encode(x=x, y=y, color=colour, tooltip=["servers:Q", "load:Q"]))
     names = alt.Chart(named("labels")).mark_text(align="left", dx=8, fontWeight=600)
     layers.append(names.encode(x=x, y=alt.Y("at:Q", title=title), text="label:N", color=colour))
-    chart = alt.layer(*layers).properties(width=PAPER_WIDTH, height=HEIGHT)
+    width = theme.PAIRED_WIDTH if paired else PAPER_WIDTH
+    chart = alt.layer(*layers).properties(width=width, height=height)
     return finish(chart, rows=rows, ideals=ideals, labels=labels, **({"known": known} if known else {}))

@@ -16,12 +16,23 @@ TITLES = {"vusers": "users", "rate": "requests per second offered"}
 ONLY = "capacity"  # the name of a single line
 
 
-def chart(summary: Summary) -> Chart | None:
-    """Capacities with intervals, linear speedup and values by formula; None below two estimates of one line."""
+def chart(summary: Summary, *, paired: bool = False) -> Chart | None:
+    """Capacities with intervals, linear speedup and values by formula; None below two estimates of one line.
+
+    `paired`: the gains are drawn on its right.
+    """
     exact = [(one, one.reference) for one in summary.capacities if _drawn(one)]
     lines = [line for line in dict.fromkeys(map(_line, (one for one, _ in exact))) if _several(line, exact)]
     rows: Rows = [
-        {"line": _line(one), "servers": one.servers, "load": one.value, "low": one.low, "high": one.high}
+        {
+            "line": _line(one),
+            "servers": one.servers,
+            "load": one.value,
+            "low": one.low,
+            "high": one.high,
+            "shown": estimates.with_interval(one),
+            "blocks": one.blocks,
+        }
         for one, _ in exact
         if _line(one) in lines
     ]
@@ -49,10 +60,11 @@ def chart(summary: Summary) -> Chart | None:
             "known": known,
             "labels": [{**label, "at": at} for label, at in zip(labels, heights, strict=True)],
             "title": TITLES[factor],
+            "paired": paired,
         },
         "Capacity by number of servers: " + "; ".join(_text(one, ref) for one, ref in exact if _line(one) in lines),
-        f"The largest {'rate' if factor == RATE else 'number of users'} that meets the objectives. Bars are 95 % "
-        "intervals over blocks. The thin line is linear speedup from the smallest topology."
+        f"The largest {'rate' if factor == RATE else 'number of users'} with {estimates.objectives(summary.grid)}. "
+        "Bars are 95 % intervals over blocks. Thin: linear speedup from the smallest topology."
         + (" Hollow: by formula, for paced servers." if known else ""),
     )
 

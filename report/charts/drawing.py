@@ -10,12 +10,12 @@ import vl_convert
 
 from harness.words import visible
 from report import script_data
-from report.charts import capacity_chart, gain_charts, load_chart, request_chart, series_chart
+from report.charts import capacity_chart, gain_charts, load_chart, request_chart, series_chart, trial_chart
 from report.charts.theme import Spec
 from report.elements import Chart
 
 FONTS = Path(__file__).resolve().parents[1] / "fonts"
-MODULES = (gain_charts, series_chart, load_chart, capacity_chart, request_chart)
+MODULES = (gain_charts, series_chart, load_chart, capacity_chart, request_chart, trial_chart)
 
 
 def specification(chart: Chart) -> Spec:

@@ -8,11 +8,20 @@ from report.charts import theme
 from report.charts.theme import NUMBERS, PAPER_WIDTH, TPS, Rows, Spec, finish, named
 
 
-def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows, ceiling: float | None = None) -> Spec:
-    """Mean throughput by number of servers, a line for each load.
+def headline(
+    cells: Rows,
+    trials: Rows,
+    ideals: Rows,
+    labels: Rows,
+    ceiling: float | None = None,
+    paired: bool = False,
+    height: int = theme.MAIN_HEIGHT,
+) -> Spec:
+    """Mean throughput by number of servers, a line for each load; on paper narrower where `paired` with the gains.
 
-    Rows of `cells`: load, servers, tps, low, high, to (the cell's anchor); of `trials`: load, servers, tps, trial; of
-    `ideals`: load, servers, tps; of `labels`: load, servers, at, label. `ceiling` is that of the load generator.
+    Rows of `cells`: load, servers, tps, low, high, shown (tps with its interval), trials, to (the cell's anchor); of
+    `trials`: load, servers, tps, trial; of `ideals`: load, servers, tps; of `labels`: load, servers, at, label.
+    `ceiling` is that of the load generator, `height` is in pixels.
     """
     loads = list(dict.fromkeys(row["load"] for row in cells))
     servers = sorted({row["servers"] for row in cells})
@@ -21,7 +30,7 @@ def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows, ceiling: flo
     data = named("cells")
     colour = theme.colours(loads)
     ideal = alt.Chart(named("ideals")).mark_line(strokeDash=[2, 3], strokeWidth=1, color=theme.QUIET)
-    numbers = [alt.Tooltip(f"{name}:Q", format=".1f") for name in ("tps", "low", "high")]
+    numbers = [alt.Tooltip("shown:N", title="req/s"), alt.Tooltip("trials:N", title="valid trials")]
     layers = [
         ideal.encode(x=x, y=y, detail="load:N"),
         alt.Chart(named("trials"))
@@ -42,7 +51,8 @@ def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows, ceiling: flo
         limit = alt.Chart(named("ceiling"))
         layers.append(limit.mark_rule(strokeWidth=0.8, color=theme.QUIET).encode(y=y))
         layers.append(limit.mark_text(align="left", dx=4, dy=-5, color=theme.QUIET).encode(x=x, y=y, text="label:N"))
-    chart = alt.layer(*layers).properties(width=PAPER_WIDTH, height=165)
+    width = theme.PAIRED_WIDTH if paired else PAPER_WIDTH
+    chart = alt.layer(*layers).properties(width=width, height=height)
     return finish(
         chart, cells=cells, trials=trials, ideals=ideals, labels=labels, **({"ceiling": line} if line else {})
     )
@@ -83,33 +93,41 @@ def latency(rows: Rows, labels: Rows, span: tuple[float, float]) -> Spec:
         .encode(x=x, y=alt.Y("at:Q", scale=scale, title=title), text="label:N", color=colour)
     )
     panel = alt.layer(lines, ends, data=named("rows")).properties(width=width, height=130)
-    if len(loads) <= columns:
-        return finish(panel.facet(column=alt.Column("load:N", sort=loads, title=None)), rows=data)
-    return finish(panel.facet(facet=alt.Facet("load:N", sort=loads, title=None), columns=columns), rows=data)
+    faceted = panel.facet(facet=alt.Facet("load:N", sort=loads, title=None), columns=columns)
+    return {**finish(faceted, rows=data), **theme.panels(columns, wrapped=True)}
 
 
-def gains(rows: Rows) -> Spec:
-    """Gains with their intervals, compared with 1 and with linear speedup.
+def gains(rows: Rows, heads: Rows) -> Spec:
+    """Gains with their intervals, compared with 1 and with linear speedup, and each as text on the right.
 
-    Rows: step (its name), gain, low, high, ideal, speaks (whether it is about servers).
+    Rows: key ("<load>|<step>"), load, step, gain, low, high, ideal, speaks (whether it is about servers), shown (the
+    text), blocks; of `heads`, which name the loads: key ("<load>|"), load.
     """
-    order = [row["step"] for row in rows]
-    y = alt.Y("step:N", sort=order, axis=alt.Axis(title=None, labelLimit=260, ticks=False, domain=False))
+    order = [row["key"] for load in heads for row in [load, *(r for r in rows if r["load"] == load["load"])]]
+    axis = alt.Axis(
+        title=None, labelExpr="peek(split(datum.value, '|'))", ticks=False, domain=False, grid=False, minExtent=50
+    )
+    y = alt.Y("key:N", sort=order, scale=alt.Scale(domain=order), axis=axis)
     top = max([r["ideal"] for r in rows] + [r["high"] or r["gain"] or 1 for r in rows])
     scale = alt.Scale(domain=[min([0.8] + [r["low"] or 1 for r in rows]), top * 1.03], zero=False, nice=False)
-    x = alt.X("gain:Q", scale=scale, axis=alt.Axis(title="gain (×)", tickCount=6))
+    x = alt.X("gain:Q", scale=scale, axis=alt.Axis(title="gain (×)", tickCount=4))
     data = named("rows")
     colour = alt.condition("datum.speaks", alt.value(theme.ACCENTS[0]), alt.value(theme.ACCENTS[3]))
+    tips = ["load:N", "step:N", alt.Tooltip("shown:N", title="gain"), alt.Tooltip("blocks:Q", title="blocks")]
     one = alt.Chart(named("one")).mark_rule(color=theme.QUIET, strokeWidth=1)
-    ticks = alt.Chart(data).mark_tick(color=theme.INK, thickness=1.4, height=13)
+    ticks = alt.Chart(data).mark_tick(color=theme.INK, thickness=1.4, height=11)
+    names = alt.Chart(named("heads")).mark_text(align="left", fontWeight=600)
     layers = [
         one.encode(x=alt.X("one:Q", scale=scale)),
         ticks.encode(x=alt.X("ideal:Q", scale=scale), y=y),
         alt.Chart(data)
         .mark_rule(strokeWidth=2.2)
         .encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=y, color=colour),
+        alt.Chart(data).mark_point(filled=True, size=42, opacity=1).encode(x=x, y=y, color=colour, tooltip=tips),
         alt.Chart(data)
-        .mark_point(filled=True, size=42, opacity=1)
-        .encode(x=x, y=y, color=colour, tooltip=["step:N", "gain:Q", "low:Q", "high:Q"]),
+        .mark_text(align="left", dx=8, color=theme.INK)
+        .encode(x=alt.value("width"), y=y, text="shown:N"),
+        names.encode(x=alt.value(-50), y=y, text="load:N"),
     ]
-    return finish(alt.layer(*layers).properties(width=430, height=alt.Step(21)), rows=rows, one=[{"one": 1}])
+    chart = alt.layer(*layers).properties(width=108, height=20 * len(order))
+    return finish(chart, rows=rows, heads=heads, one=[{"one": 1}])

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from harness.records.trial import Component, TrialData
+from harness.summarise.capacity.capacity import CapacityGain
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainKind
+from harness.summarise.statistics.intervals import Interval
 from harness.words import load_name
 from report import format as text
 from report import phrases
 from report.charts.labels import Rows, left_out, load_of, spread
 from report.elements import Chart, drawn, evenly, link
 
-MOST_STEPS = 30  # of a chart
+MOST_STEPS = 12  # of a chart
 LABEL_HEIGHT = 0.085  # of the chart's height
 HIGHEST_CEILING = 2.5  # times the largest throughput: a higher line would press the others together
 
 
 def headline(
-    cells: Sequence[CellSummary], trials: Mapping[str, TrialData], ceiling: float | None = None
+    cells: Sequence[CellSummary], trials: Mapping[str, TrialData], ceiling: float | None = None, *, paired: bool = False
 ) -> Chart | None:
-    """Mean throughput by number of servers; None without a valid cell."""
+    """Mean throughput by number of servers; None without a valid cell. `paired`: the gains are drawn on its right."""
     shown = drawn(cells)
     rows: Rows = [
         {
@@ -30,6 +33,8 @@ def headline(
             "tps": cell.tps.value,
             "low": cell.tps.low,
             "high": cell.tps.high,
+            "shown": text.rate_interval(cell.tps),
+            "trials": f"{cell.usable} of {cell.trials}",
             "to": link(cell.cell),
         }
         for cell in shown
@@ -58,6 +63,7 @@ def headline(
             "ideals": ideals,
             "labels": [{**label, "at": at} for label, at in zip(labels, heights, strict=True)],
             "ceiling": None if ceiling is None or ceiling >= HIGHEST_CEILING * max(r["tps"] for r in rows) else ceiling,
+            "paired": paired,
         },
         "Throughput by number of servers: "
         + "; ".join(f"{r['load']}, {phrases.count(r['servers'], 'server')}: {text.rate(r['tps'])} req/s" for r in rows),
@@ -81,32 +87,56 @@ def _ideals(cells: Sequence[CellSummary]) -> Rows:
     return [{"load": "ideal", "servers": m, "tps": m * per_server} for m in range(smallest.servers, most + 1)]
 
 
-def gain_plot(gains: Sequence[Gain]) -> Chart | None:
-    """Gains compared with 1 and with linear speedup; None without any."""
-    known = [gain for gain in gains if gain.ratio is not None]
-    loads = list(dict.fromkeys(gain.load for gain in known))
+def gain_plot(gains: Sequence[Gain], of_capacities: Sequence[CapacityGain] = ()) -> Chart | None:
+    """Gains of capacities and of loads compared with 1 and with linear speedup; None without any."""
+    known = [*map(_of_capacity, of_capacities), *map(_of_load, gains)]
+    known = [row for row in known if row["gain"] is not None]
+    loads = list(dict.fromkeys(row["load"] for row in known))
     most = max(1, MOST_STEPS * len(loads) // max(1, len(known)))
-    chosen = evenly(loads, most) if most > 1 else loads[-1:]
-    rows: Rows = [
-        {
-            "step": f"{gain.load}, {gain.from_servers} → {gain.to_servers}",
-            "gain": gain.ratio.value,
-            "low": gain.ratio.low,
-            "high": gain.ratio.high,
-            "ideal": gain.step_ideal,
-            "speaks": gain.kind == GainKind.GAIN,
-        }
-        for gain in known
-        if gain.ratio is not None and gain.load in chosen
-    ]
+    chosen = evenly(loads, most) if most > 1 else loads[:1]
+    rows = [row for row in known if row["load"] in chosen][:MOST_STEPS]
     if not rows:
         return None
-    steps = "; ".join(f"{row['step']}: {text.ratio(row['gain'])}" for row in rows)
-    some = "" if len(rows) == len(known) else f" {len(rows)} of {len(known)} are drawn; the tables hold all."
+    steps = "; ".join(f"{row['load']}, {row['step']}: {row['shown']}" for row in rows)
+    some = "" if len(rows) == len(known) else f" {len(rows)} of {len(known)} are drawn; the table of gains has all."
+    heads = [{"key": f"{load}|", "load": load} for load in chosen]
     return Chart(
         "gains",
-        {"rows": rows},
+        {"rows": rows, "heads": heads},
         f"Gains: {steps}",
-        "Gains with their 95 % intervals. The tick is linear speedup, the line is no gain. Grey gains are bounds or "
-        "lack a server bottleneck." + some,
+        "Gains with 95 % intervals. Tick: linear speedup. Line: no gain. Grey: a bound, or not the servers." + some,
     )
+
+
+def _step(load: str, gain: Gain | CapacityGain, shown: str) -> dict[str, Any]:
+    step, ratio = f"{gain.from_servers} → {gain.to_servers}", gain.ratio
+    return {
+        "key": f"{load}|{step}",
+        "load": load,
+        "step": step,
+        "gain": ratio.value if ratio else None,
+        "low": ratio.low if ratio else None,
+        "high": ratio.high if ratio else None,
+        "ideal": gain.step_ideal,
+        "speaks": gain.kind == GainKind.GAIN,
+        "shown": shown,
+        "blocks": gain.k,
+    }
+
+
+def _of_load(gain: Gain) -> dict[str, Any]:
+    return _step(gain.load, gain, _shown(gain.kind, gain.ratio))
+
+
+def _of_capacity(gain: CapacityGain) -> dict[str, Any]:
+    levels = load_name(gain.others)
+    return _step(f"capacity, {levels}" if levels else "capacity", gain, _shown(gain.kind, gain.ratio))
+
+
+def _shown(kind: GainKind, ratio: Interval | None) -> str:
+    """A gain with its interval, or what it is instead."""
+    if kind == GainKind.IDLE:
+        return "idle"
+    if kind == GainKind.LOWER_BOUND and ratio is not None:
+        return f"≥ {text.ratio(Interval(ratio.value if ratio.low is None else ratio.low))}"
+    return text.ratio_with_interval(ratio) if kind == GainKind.GAIN else "not measurable"

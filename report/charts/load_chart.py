@@ -58,7 +58,7 @@ def latency_by_load(
     faceted = panel.facet(facet=alt.Facet("topology:N", sort=topologies, title=None), columns=columns)
     if own:
         faceted = faceted.resolve_scale(x="independent")
-    return finish(faceted, rows=[*rows, *marks])
+    return {**finish(faceted, rows=[*rows, *marks]), **theme.panels(columns, wrapped=True)}
 
 
 def _of(*kinds: str) -> Any:

@@ -41,4 +41,5 @@ def by_request(rows: Rows, labels: Rows, names: list[str], topologies: list[str]
     width = min(PAPER_WIDTH // columns - 45, 240)
     panel = alt.layer(*layers, data=named("rows")).properties(width=width, height=HEIGHT)
     faceted = panel.facet(facet=alt.Facet("name:N", sort=names, title=None), columns=columns)
-    return finish(faceted, rows=[*rows, *({**row, "label": True} for row in labels)])
+    spec = finish(faceted, rows=[*rows, *({**row, "label": True} for row in labels)])
+    return {**spec, **theme.panels(columns, wrapped=True)}

@@ -46,7 +46,7 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
         by_load = alt.Row("load:N", sort=loads, title=None)
         faceted = panel.facet(row=by_load, column=alt.Column("topology:N", sort=topologies, title=None))
         data = [*rows, *placed]
-    return finish(faceted.resolve_scale(y="shared"), rows=data)
+    return {**finish(faceted.resolve_scale(y="shared"), rows=data), **theme.panels(columns, wrapped=wrapped)}
 
 
 def _window(window: tuple[float, float], *, wrapped: bool) -> Any:

@@ -34,6 +34,8 @@ NUMBERS = r"replace(format(datum.value, ','), /,/g, '\u202f')"  # thousands as i
 SMALL = 9  # type size inside a panel, pixels
 SIDES: tuple[tuple[Literal["left", "right"], int], ...] = (("left", 3), ("right", -3))
 PAPER_WIDTH = 590  # of a chart between the axes of a page, in pixels of 0.75 pt
+PAIRED_WIDTH = 328  # of the first chart, with the gains on its right
+MAIN_HEIGHT = 200  # of the first chart, pixels; larger where page 1 has room
 
 
 def finish(chart: Any, **datasets: Rows) -> Spec:
@@ -41,6 +43,11 @@ def finish(chart: Any, **datasets: Rows) -> Spec:
     # Validating a specification against its schema takes longer than making it; a test does it.
     spec: Spec = chart.configure(**CONFIG).to_dict(validate=False)
     return {**spec, "datasets": datasets}
+
+
+def panels(columns: int, *, wrapped: bool) -> Spec:
+    """Facts for the script that fits panels into a page; of `wrapped` panels a narrow page has fewer columns."""
+    return {"usermeta": {"columns": columns, "wrapped": wrapped}}
 
 
 def named(name: str) -> Any:

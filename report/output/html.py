@@ -30,17 +30,17 @@ WEIGHTS = (("Regular", 400), ("SemiBold", 600))
 def html(report: Report, updates: str = "") -> str:
     """The report for a screen, with interactive charts; `updates` is the file name of the script with updates."""
     specs = _specifications(report)
-    script = (TEMPLATES / "screen.js").read_text(encoding="utf-8")
     reload = "" if updates or not report.progress else "reload"
     values = {"SPECS": specs, "LIVE": updates or reload}
     # In one pass, so that a text that looks like the name of a value stays a text.
-    script = re.sub(r"\{\{(SPECS|LIVE)\}\}", lambda found: _in_script(values[found[1]]), script)
+    own_script = re.sub(r"\{\{(SPECS|LIVE)\}\}", lambda found: _in_script(values[found[1]]), _script("screen"))
     vega = [_vega()] if specs or updates else []
-    style = fonts() + css("common") + css("screen")
-    if report.cost is None and not updates:
-        return page_of(report, _place, style, [*vega, script])
-    cost = (TEMPLATES / "cost.js").read_text(encoding="utf-8")
-    return page_of(report, _place, style + css("cost"), [*vega, script, cost])
+    scripts = [*vega, _script("charts"), _script("explore"), own_script, _script("lookup")]
+    return page_of(report, _place, fonts() + css("common") + css("screen"), scripts)
+
+
+def _script(name: str) -> str:
+    return (TEMPLATES / f"{name}.js").read_text(encoding="utf-8")
 
 
 def update(report: Report) -> str:

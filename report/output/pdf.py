@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,8 @@ from report.elements import Chart, Table, evenly
 from report.model import Report
 from report.output import glyphs, html
 
+GRID, POINTS = 3, 0.75  # points of the grid of lines, and of a pixel
+FRAME = 178 / 25.4 * 72  # width of a page's text in points
 MOST_ROWS, MOST_LOADS = 100, 12  # of a table on paper
 
 
@@ -85,7 +88,8 @@ def pdf(report: Report, paper: str = "A4", warn: Callable[[str], None] = lambda 
         # The drawing is our own, with escaped texts. Its title becomes the text alternative.
         head, end, rest = drawing.svg(spec).partition(">")
         title = Markup("<title>{}</title>").format(html.unbroken(chart.alternative))
-        return html.figure_of(chart, html.own(head + end) + title + html.own(rest))
+        place = Markup('<div class="drawing" style="height:{}pt">').format(_on_grid(head))
+        return html.figure_of(chart, place + html.own(head + end) + title + html.own(rest) + html.own("</div>"))
 
     values = {"HASH": _css_text(report.hash), "PAPER": paper}
     style = html.css("common") + re.sub(r"\{\{(HASH|PAPER)\}\}", lambda at: values[at[1]], html.css("paper"))
@@ -102,6 +106,12 @@ def pdf(report: Report, paper: str = "A4", warn: Callable[[str], None] = lambda 
         uncompressed_pdf=False,
     )
     return bytes(written or b"")
+
+
+def _on_grid(head: str) -> int:
+    """The printed height of a drawing in points, rounded up to the grid of lines; `head` is its start tag."""
+    width, height = (float(re.search(rf' {name}="([\d.]+)', head)[1]) for name in ("width", "height"))  # type: ignore[index] # Vega writes both
+    return math.ceil(height * POINTS * min(1, FRAME / (width * POINTS)) / GRID) * GRID
 
 
 def _css_text(text: str) -> str:

@@ -14,8 +14,8 @@ from harness.summarise.gains.obstacle import GainObstacle
 from harness.summarise.gains.ranges import GainRun
 from harness.summarise.summary import Summary
 from harness.words import load_name
+from report import estimates, phrases
 from report import format as text
-from report import phrases
 from report.elements import anchor, cell_name
 from report.sentences import capacity, factor_effects, failover, rejections, response_times
 
@@ -47,18 +47,23 @@ def answer(summary: Summary) -> list[str]:
     capacities = capacity.sentences(summary)
     first = rejections.sentences(summary) + capacities
     if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.failovers):
-        return [*first, _without_gains(summary.cells)]
+        return [*first, without_gains(summary.cells)]
     last = factor_effects.of_capacities(summary.capacity_effects, summary.grid.evidence)
     last += factor_effects.sentences(summary.factor_effects, summary.grid.evidence)
     last += failover.sentences(summary.failovers, summary.grid.objectives)
-    loads = _by_load([gain for gain in summary.gains if gain.kind != GainKind.SERVER_FAILURE])
-    loads = _with_capacities(loads) if capacities else loads
-    if not loads:
-        return [*first, *last] or [_without_gains(summary.cells)]
-    if len(loads) <= MOST_LOADS:
-        return [*first, *(_sentence(steps, summary) for steps in loads), *last]
-    largest, *between_, smallest = loads
-    return [*first, _sentence(largest, summary), _in_between(between_), _sentence(smallest, summary), *last]
+    steps_by_load = loads(summary)
+    if not steps_by_load:
+        return [*first, *last] or [without_gains(summary.cells)]
+    if len(steps_by_load) <= MOST_LOADS:
+        return [*first, *(_sentence(steps, summary) for steps in steps_by_load), *last]
+    largest, *between_, smallest = steps_by_load
+    return [*first, _sentence(largest, summary), in_between(between_), _sentence(smallest, summary), *last]
+
+
+def loads(summary: Summary) -> list[list[Gain]]:
+    """The steps of each load, from the largest load on; next to capacities only the loads that add to them."""
+    found = _by_load([gain for gain in summary.gains if gain.kind != GainKind.SERVER_FAILURE])
+    return _with_capacities(found) if estimates.has_capacities(summary) else found
 
 
 def by_cell(summary: Summary) -> list[CellResult]:
@@ -98,7 +103,8 @@ def _size(steps: Sequence[Gain]) -> float:
     return float(next((level for name, level in steps[0].others.items() if name in LOAD_FACTORS), 0))
 
 
-def _without_gains(cells: list[CellSummary]) -> str:
+def without_gains(cells: list[CellSummary]) -> str:
+    """What is known of a study without a gain."""
     if cells and all(cell.outcome == Outcome.MISSING for cell in cells):
         return "No trial has been measured yet."
     usable = [cell for cell in cells if cell.tps is not None]
@@ -243,7 +249,7 @@ def _range(ordered: Sequence[float]) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-def _in_between(loads: list[list[Gain]]) -> str:
+def in_between(loads: list[list[Gain]]) -> str:
     """One sentence for the loads without a sentence of their own."""
     sizes = [_size(steps) for steps in loads]
     gains = sorted(

@@ -24,21 +24,21 @@ def sentences(summary: Summary) -> list[str]:
     """A sentence for each group of topologies that differ in their servers alone; empty without capacities."""
     if not estimates.has_capacities(summary):
         return []
-    groups = _groups(summary.capacities)
-    found = [_sentence(group, summary) for group in groups[:MOST_SENTENCES]]
-    if len(groups) > MOST_SENTENCES:
+    alike = groups(summary.capacities)
+    found = [_sentence(group, summary) for group in alike[:MOST_SENTENCES]]
+    if len(alike) > MOST_SENTENCES:
         found.append("The table of capacities has the other topologies.")
     if summary.short_window is not None and any(one.bound != Bound.NONE for one in summary.capacities):
         found.append(f"{phrases.capitalised(summary.short_window.sentence)}.")
     return found
 
 
-def _groups(capacities: Sequence[Capacity]) -> list[list[Capacity]]:
+def groups(capacities: Sequence[Capacity]) -> list[list[Capacity]]:
     """Topologies that differ in their number of servers alone, from the fewest servers on."""
-    groups: dict[tuple[tuple[str, object], ...], list[Capacity]] = {}
+    alike: dict[tuple[tuple[str, object], ...], list[Capacity]] = {}
     for one in capacities:
-        groups.setdefault(tuple(one.others.items()), []).append(one)
-    return [sorted(group, key=lambda one: one.servers) for group in groups.values()]
+        alike.setdefault(tuple(one.others.items()), []).append(one)
+    return [sorted(group, key=lambda one: one.servers) for group in alike.values()]
 
 
 def _sentence(group: Sequence[Capacity], summary: Summary) -> str:

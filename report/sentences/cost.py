@@ -6,6 +6,7 @@ import json
 
 from harness.summarise.cost import CostAnswer, CostSummary
 from harness.summarise.topology_choice import Choice, Fit, TopologyCost
+from harness.words import load_name, visible
 from report import estimates, phrases, script_data
 from report import format as text
 
@@ -23,7 +24,7 @@ def pieces(costs: CostSummary) -> str:
     found = [
         {
             "to": None if each.up_to is None else script_data.number(each.up_to),
-            "words": _with_price(each, MILLION),
+            "words": visible(_with_price(each, MILLION)),
             "usd": _per_hour(each.choice),
         }
         for each in costs.by_rate
@@ -34,6 +35,35 @@ def pieces(costs: CostSummary) -> str:
 def _per_hour(choice: Choice) -> float | None:
     usd = None if choice.best is None else choice.best.usd_per_hour
     return None if usd is None else script_data.number(usd)
+
+
+def by_servers(costs: CostSummary) -> str:
+    """The sentences for all measured numbers of servers, as JSON: number → what its topologies sustain."""
+    found: dict[str, list[str]] = {}
+    for option in costs.topologies:
+        if not option.topology.get("fail_servers"):
+            found.setdefault(str(option.servers), []).append(_sustained(option))
+    return json.dumps(
+        {servers: visible(" ".join(each)) for servers, each in found.items()},
+        ensure_ascii=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+
+
+def _sustained(option: TopologyCost) -> str:
+    """What one topology sustains, and at which load that was measured."""
+    name, one = estimates.topology(option), option.servers == 1
+    if option.rate is None:
+        return f"{phrases.capitalised(name)} {'has' if one else 'have'} no valid trial."
+    load = f", measured at {load_name(option.rate.load)}" if option.rate.load else ""
+    return f"{name} {'sustains' if one else 'sustain'} {estimates.throughput(option.rate)}/s{load}."
+
+
+def unmeasured(costs: CostSummary) -> str:
+    """The sentence for any other number of servers, which replaces `{count}`."""
+    known = phrases.joined([str(count) for count in sorted({option.servers for option in costs.topologies})])
+    return f"{{count}} servers were not measured, and nothing is extrapolated. The study measured {known}."
 
 
 def _with_price(found: CostAnswer, million: str) -> str:

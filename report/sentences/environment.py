@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.records.study import StudyRecord
+from harness.records.trial import TrialData
 from report import format as text
 from report import phrases
 
@@ -17,6 +20,14 @@ def sentences(study: StudyRecord, noise: float | None = None) -> str:
         return " ".join([f"Measured {where} on {on}. {scope}", *_servers(study, noise), *_scaling(study)])
     types = _types(study)
     return f"Measured on {types}." if types else "Measured on the hosts of the inventory."
+
+
+def when(study: StudyRecord, trials: Mapping[str, TrialData]) -> str:
+    """When a study was measured, and how much of it there is."""
+    blocks = max((data.record.repeat for data in trials.values()), default=0)
+    amount = f"{phrases.count(len(trials), 'trial')} in {phrases.count(blocks, 'block')}"
+    took = sum(run.duration_s for run in study.runs)
+    return f"{phrases.moment(study.created_at)}, {amount}" + (f", {phrases.duration(took)}" if took else "") + "."
 
 
 def paced_rate(study: StudyRecord) -> str:

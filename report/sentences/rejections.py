@@ -18,6 +18,17 @@ def sentences(summary: Summary) -> list[str]:
 
     The sentences on capacities and gains cover requests that failed without a rejection.
     """
+    found = _hiding(summary)
+    return [_sentence(found, len(summary.cells))] if found else []
+
+
+def worst(summary: Summary) -> tuple[Failing, str] | None:
+    """The largest of these shares, with the name of its cell."""
+    return next(iter(_hiding(summary)), None)
+
+
+def _hiding(summary: Summary) -> list[tuple[Failing, str]]:
+    """The shares that hide a capacity, the largest first, with the names of their cells."""
     covered = {
         tuple(gain.cells[0].items()) for gain in summary.gains if gain.kind == GainKind.ONLY_LARGER and gain.cells
     }
@@ -27,8 +38,7 @@ def sentences(summary: Summary) -> list[str]:
         for cell in summary.cells
         if cell.failing and (cell.rejections or not (known or tuple(cell.cell.items()) in covered))
     ]
-    found.sort(key=lambda one: -one[0].share)
-    return [_sentence(found, len(summary.cells))] if found else []
+    return sorted(found, key=lambda one: -one[0].share)
 
 
 def of_cell(cell: CellSummary) -> str:

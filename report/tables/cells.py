@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.grid.load import RATE
+from harness.records.reasons import ReasonKind
 from harness.records.trial import Component, TrialData
 from harness.summarise.cells.cell import CellSummary
 from report import format as text
 from report.elements import Table, anchor, by_cell, cell_name, link
+from report.tables import reason_phrases
 
+OF_NETWORK = ((ReasonKind.RETRANSMITS, "retransmitted"), (ReasonKind.OVER_ALLOWANCE, "over_allowance"))  # figures
 UNSTEADY = "*"  # flags a latency that is not steady
 
 
@@ -41,15 +44,19 @@ def bottleneck_table(cells: Sequence[CellSummary], trials: Mapping[str, TrialDat
             "bottleneck",
             "server CPU",
             "throttled",
+            "slots",
             "balancer CPU",
             "generator CPU",
             "share of offered load" if is_open else "share of users’ maximum rate",
             "R / R0",
+            "retransmitted",
+            "over allowance",
             "reason",
         ],
         rows=[_bottleneck_row(cell, mine.get(anchor(cell.cell), []), is_open=is_open) for cell in cells],
-        right=(2, 3, 4, 5, 6, 7),
+        right=tuple(range(2, 11)),
         ids=tuple(anchor(cell.cell) for cell in cells),
+        links=tuple(link(cell.cell) for cell in cells),
     )
 
 
@@ -66,11 +73,13 @@ def _bottleneck_row(cell: CellSummary, trials: Sequence[TrialData], *, is_open: 
         cell.bottleneck if cell.usable else _suspected(trials),
         text.percent(mean("server_cpu")),
         text.percent(mean("server_throttled")),
+        text.percent(mean("server_slots")),
         text.percent(mean("balancer_cpu")),
         text.percent(mean("generator_cpu")),
         text.percent(mean("of_offered" if is_open else "of_users_bound")),
         _ratio(mean("response_s"), mean("unloaded_s")),
-        cell.reason,
+        *(text.percent(mean(name) if cell.bottleneck_kind is kind else None, 1) for kind, name in OF_NETWORK),
+        reason_phrases.of_bottleneck(cell),
     ]
 
 

@@ -12,6 +12,7 @@ from harness.words import load_name
 from report import format as text
 from report import phrases
 from report.elements import MOST_LISTED, Table, listed
+from report.tables import reason_phrases
 
 COLUMNS = [
     "load",
@@ -60,7 +61,7 @@ def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | N
                 text.ratio(gain.peak_ratio),
                 str(gain.k),
                 "dependency" if gain.shared else " → ".join(sides),
-                gain.conclusion_text + (f": {gain.reason}" if gain.reason else ""),
+                ": ".join(filter(None, (gain.conclusion_text, reason_phrases.of_gain(gain)))),
             ]
         )
     note = " ".join(sentence for sentence in (_simultaneous(gains), _paired(gains)) if sentence)

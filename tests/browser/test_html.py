@@ -73,6 +73,14 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory.path / "report.html"
 
 
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with the resource usage of its hosts."""
+    directory = measured_study(StudyDirectory(tmp_path_factory.mktemp("used") / "study-0123abcd"))
+    build.write(directory, {"html"})
+    return directory.path / "report.html"
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that must log nothing and request nothing."""
@@ -114,31 +122,127 @@ def test_every_chart_is_drawn(page: Page, report: Path) -> None:
 
 def test_tables_are_sorted_by_mouse_and_by_keyboard(page: Page, report: Path) -> None:
     open_(page, report)
-    before = column(page, "trials ~ .wide ", 3)
+    before = column(page, "trials .wide ", 3)
     assert len(before) == 18
-    head = page.locator("#trials ~ .wide").first.locator("th", has_text="TPS").locator("button")
+    head = page.locator("#trials .wide").first.locator("th", has_text="TPS").locator("button")
     head.click()
-    numbers = [float(value.replace("\u202f", "").replace(" ", "")) for value in column(page, "trials ~ .wide ", 3)]
+    numbers = [float(value.replace("\u202f", "").replace(" ", "")) for value in column(page, "trials .wide ", 3)]
     assert numbers == sorted(numbers)
     assert numbers != [float(value.replace(" ", "")) for value in before]
     head.focus()
     page.keyboard.press("Enter")
-    numbers = [float(value.replace(" ", "")) for value in column(page, "trials ~ .wide ", 3)]
+    numbers = [float(value.replace(" ", "")) for value in column(page, "trials .wide ", 3)]
     assert numbers == sorted(numbers, reverse=True)
     assert page.locator("th[aria-sort=descending]").count() == 1
 
 
-def test_a_link_to_a_cell_leaves_its_trials_alone(page: Page, report: Path) -> None:
-    open_(page, report, "#cell-servers-2_vusers-200")
-    shown = [text for text in column(page, "trials ~ .wide ", 1) if text]
-    expect(page.locator("tr[data-cell]:visible")).to_have_count(3)
-    assert len(shown) == 18
-    assert page.locator(".chosen").inner_text().startswith("Only the trials of servers 2, vusers 200.")
-    page.locator(".chosen a").click()
-    expect(page.locator("tr[data-cell]:visible")).to_have_count(18)
+def test_a_cell_has_a_page_with_its_trials_on_one_clock(page: Page, report: Path) -> None:
+    """By its link, by a click on its point, and back; the address is its permalink."""
+    open_(page, report)
+    page.locator("#table-throughput-by-cell a", has_text="2 servers at 200 users").click()
+    assert page.url.endswith("#cell-servers-2_vusers-200")
+    page.wait_for_selector("#chart-cell svg")
+    expect(page.locator("#cell h1")).to_have_text("2 servers at 200 users")
+    expect(page.locator("main")).to_be_hidden()
+    expect(page.locator("#table-cell tbody tr")).to_have_count(3)
+    axes = page.locator("#chart-cell svg text").all_text_contents()
+    for panel in ("requests per second", "requests in flight", "milliseconds"):
+        assert panel in axes
+    marks = page.locator("#chart-cell g.mark-line path")
+    lines = marks.count()
+    page.get_by_label("Show", exact=True).select_option("servers-2_vusers-200/r2")
+    expect(marks).to_have_count(lines // 3)  # one trial of three
+    page.locator("#cell .ways a", has_text="report").click()
+    expect(page.locator("#cell")).to_be_hidden()
     page.locator("#chart-headline g.mark-symbol.role-mark").last.locator("path").first.click()
-    assert "#cell-servers-" in page.url
-    expect(page.locator("tr[data-cell]:visible")).to_have_count(3)
+    expect(page.locator("#cell h1")).to_have_text("1 server at 100 users")
+    open_(page, report, "#findings")
+    expect(page.locator("#findings")).to_be_in_viewport()
+
+
+def test_the_page_of_a_cell_shows_the_utilization_of_every_host(page: Page, used: Path) -> None:
+    page.goto(used.as_uri() + "#cell-servers-1_vusers-2000")
+    page.wait_for_selector("#chart-cell svg")
+    legend = page.locator("#chart-cell svg .role-legend-label text").all_text_contents()
+    assert {"server-1", "generator"} <= set(legend)
+    assert "utilization" in page.locator("#chart-cell svg text").all_text_contents()
+
+
+def test_charts_are_as_wide_as_their_column_and_follow_it(page: Page, report: Path) -> None:
+    open_(page, report)
+    widths = (
+        "[...document.querySelectorAll('main .chart')].map((chart) => "
+        "[chart.querySelector('svg')?.getBoundingClientRect().width ?? 0, chart.closest('figure').clientWidth])"
+    )
+    fits = f"{widths}.every(([drawn, column]) => drawn > 0.95 * column && drawn <= column + 1)"
+    page.wait_for_function(fits)
+    before = page.evaluate(widths)
+    for width in (900, 700):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(f"{fits} && {widths}[0][0] !== {before[0][0]}")
+
+
+def test_a_wide_screen_has_the_contents_next_to_the_text(page: Page, report: Path) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    open_(page, report)
+    index, text = page.locator("#contents").bounding_box(), page.locator("#answer").bounding_box()
+    assert index
+    assert text
+    assert index["x"] + index["width"] <= text["x"]
+    page.locator("#contents a", has_text="All trials").click()
+    expect(page.locator("#trials h2")).to_be_in_viewport()
+    expect(page.locator("#contents")).to_be_in_viewport()
+
+
+def test_a_table_is_copied_as_csv(page: Page, report: Path) -> None:
+    open_(page, report)
+    page.evaluate("document.addEventListener('copy', () => { window.text = document.activeElement.value; })")
+    button = page.locator("#gains .tools button")
+    button.click()
+    expect(button).to_have_text("Copied")
+    rows = [line.split(",") for line in page.evaluate("window.text").splitlines()]
+    assert rows[0][:3] == ["load", "servers", "gain"]
+    assert len(rows) == 1 + page.locator("#gains tbody tr").count()
+    assert float(rows[1][2].removesuffix("×")) > 1
+
+
+def test_headings_tables_and_charts_have_permalinks(page: Page, report: Path) -> None:
+    open_(page, report)
+    links = page.locator(".permalink")
+    targets = links.evaluate_all("links => links.map((link) => link.hash.slice(1))")
+    assert {"gains", "table-gains", "chart-headline", "table-all-trials", "thresholds"} <= set(targets)
+    missing = page.evaluate("ids => ids.filter((id) => !document.getElementById(id))", targets)
+    assert missing == []
+    assert len(set(targets)) == len(targets)
+
+
+def test_the_fields_answer_from_measurements_alone(page: Page, report: Path) -> None:
+    open_(page, report)
+    servers, rate = page.locator("#servers"), page.locator("#rate")
+    for_servers, for_rate = page.locator("output[for=servers]"), page.locator("output[for=rate]")
+    servers.fill("2")
+    expect(for_servers).to_contain_text("2 servers sustain ")
+    servers.fill("7")
+    expect(for_servers).to_have_text(
+        "7 servers were not measured, and nothing is extrapolated. The study measured 1, 2 and 3."
+    )
+    rate.fill("250")
+    expect(for_rate).to_contain_text("For 250/s, 2 servers ")
+    rate.fill("9000")
+    expect(for_rate).to_contain_text("For 9 000/s, no measured topology ")
+
+
+def test_print_has_the_contents_of_the_pdf(page: Page, report: Path) -> None:
+    """All sections, also from the page of a cell, and nothing that only a screen has."""
+    open_(page, report)
+    page.goto(report.as_uri() + "#cell-servers-2_vusers-200")
+    page.wait_for_selector("#chart-cell svg")
+    page.emulate_media(media="print")
+    sections = ("answer", "findings", "gains", "series", "cells", "latency", "validity", "trials", "thresholds", "grid")
+    for section in sections:
+        expect(page.locator(f"main #{section}")).to_be_visible()
+    for hidden in ("#cell", "#lookup", "#contents", ".tools", ".permalink"):
+        expect(page.locator(hidden).first).to_be_hidden()
 
 
 @pytest.mark.parametrize("width", [360, 1600])
@@ -167,8 +271,8 @@ def test_response_times_by_load_are_drawn(page: Page, priced: Path) -> None:
 def test_the_field_shows_the_cheapest_topology_for_any_load(page: Page, priced: Path) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     open_(page, priced)
-    field, output = page.get_by_label("Required requests per second"), page.locator("#cost output")
-    answer = page.locator("#answer .answer").last.inner_text().replace("\u00a0", " ")
+    field, output = page.get_by_label("Required requests per second"), page.locator("output[for=rate]")
+    answer = page.locator("#cost p").first.inner_text().replace("\u00a0", " ")
     assert answer.startswith("For 300/s, 2 servers are the cheapest sufficient topology: 0.30 USD per hour, ")
     expect(output).to_have_text(answer)
     field.fill("150")
@@ -186,14 +290,22 @@ def test_the_field_shows_the_cheapest_topology_for_any_load(page: Page, priced: 
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def serious(page: Page) -> list[tuple[str, str]]:
+    """Rule and first element of each serious violation that axe finds."""
+    found = Axe().run(page).response["violations"]
+    return [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(page: Page, half: Path, priced: Path, scheme: str) -> None:
     """The page of the unfinished study has its progress, and the other one all other sections."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of the two it takes
     for file in (half, priced) if scheme == "light" else (priced,):  # in the dark only colours differ
         open_(page, file)
-        found = Axe().run(page).response["violations"]
-        assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
+        assert serious(page) == []
+    page.goto(priced.as_uri() + "#cell-servers-2_vusers-200")
+    page.wait_for_selector("#chart-cell svg")
+    assert serious(page) == []
 
 
 def test_while_the_study_runs_the_page_shows_progress_and_keeps_its_place(page: Page, half: Path) -> None:
@@ -229,10 +341,10 @@ def running(tmp_path: Path) -> tuple[StudyDirectory, Writer, Callable[[], None]]
 def test_a_page_that_is_open_takes_in_what_is_new_and_stays(
     page: Page, running: tuple[StudyDirectory, Writer, Callable[[], None]]
 ) -> None:
-    """Text, charts and tables are new; where it is read, how it is sorted and which cell is chosen are not."""
+    """Text, charts and tables are new; where it is read and how it is sorted are not."""
     directory, _, measure = running
     page.clock.install()
-    open_(page, directory.path / "report.html", "#cell-servers-2_vusers-200")
+    open_(page, directory.path / "report.html")
     page.evaluate("window.same = true")
     page.locator("#cells table").first.locator("th", has_text="cell").locator("button").click()
     page.evaluate("document.querySelector('#latency').scrollIntoView()")
@@ -249,7 +361,6 @@ def test_a_page_that_is_open_takes_in_what_is_new_and_stays(
     assert page.locator("#cells th[aria-sort=ascending]").count() == 1
     cells = page.locator("#cells table").first.locator("tbody tr td:first-child").all_inner_texts()
     assert cells == sorted(cells)
-    expect(page.locator("tr[data-cell]:visible")).to_have_count(3)
     assert "2 → 3" in page.locator("#gains").inner_text()
 
 
@@ -268,7 +379,7 @@ def test_a_page_fills_from_nothing(page: Page, running: tuple[StudyDirectory, Wr
     for name in ("headline", "gains", "series"):
         page.wait_for_selector(f"#chart-{name} svg")
     order = page.locator("main > *").evaluate_all("parts => parts.map((part) => part.id)")
-    assert order[:6] == ["", "progress", "answer", "gains", "findings", "steps"]
+    assert order[:6] == ["", "progress", "answer", "findings", "lookup", "contents"]
 
 
 def test_a_study_that_is_over_leaves_one_complete_page(

@@ -18,7 +18,7 @@ from harness.grid.cell import Cell
 from harness.grid.reading import load_grid
 from harness.grid.schema import Grid
 from harness.study import traffic_secrets
-from harness.traffic import exchanges, run_load, verification
+from harness.traffic import patience, run_load, verification
 from harness.traffic.data_files import DataReader
 from harness.traffic.locust import LocustLoadGenerator
 from tests.locust_environment import Generator, generator
@@ -152,7 +152,7 @@ def test_each_verified_request_must_be_answered_by_the_cells_servers(
     tmp_path: Path, server: Recording, master: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failure names its request. The response to a login is not printed."""
-    monkeypatch.setattr(exchanges, "WITHIN_S", 0.0)
+    monkeypatch.setattr(patience, "WITHIN_S", 0.0)
     traffic = context(read(tmp_path, server), client(master))
     servers = traffic.inventory.servers
 

@@ -181,7 +181,7 @@ REPORT = {
     "build": {*FOUNDATION, "model", "output"},
     "live": {"build", "output"},
 }
-MOST_ARROWS = 28  # imports of one module of report/ by a module of another room, without the foundation
+MOST_ARROWS = 30  # imports of one module of report/ by a module of another room, without the foundation
 MOST_LINES_OF_A_FUNCTION, MOST_PUBLIC_NAMES, MOST_LINES_OF_A_MODULE = 60, 10, 400
 MOST_MODULES_WITHOUT_README, MOST_LINES_OF_A_SCREEN = 12, 60
 MOST_POSITIONAL_FIELDS = 4  # of a dataclass; roles are excluded, as theirs run on Python 3.8 without `kw_only`

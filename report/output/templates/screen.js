@@ -1,7 +1,7 @@
 "use strict";
-// The behaviour of the page: draws charts, sorts tables, filters the trials of a cell, and takes updates while the
-// study runs.
-const SPECS = {{SPECS}}, LIVE = {{LIVE}};
+// The behaviour of the page: draws charts, sorts tables, and takes updates while the study runs.
+let SPECS = {{SPECS}};
+const LIVE = {{LIVE}};
 
 {  // a scope of its own: Vega’s bundle has short global names
   // "1 234 [1 200, 1 250]", "≥ 83 %", "−2.1 %": by the first number, else by the text; undefined for none.
@@ -36,43 +36,14 @@ const SPECS = {{SPECS}}, LIVE = {{LIVE}};
     });
   }
 
-  // #cell-… marks the row of a cell and filters the table of all trials.
-  function select() {
-    const cell = decodeURIComponent(location.hash.slice(1));
-    const rows = [...document.querySelectorAll("tr[data-cell]")];
-    const chosen = rows.some((row) => row.dataset.cell === cell);
-    rows.forEach((row) => { row.hidden = chosen && row.dataset.cell !== cell; });
-    document.querySelectorAll(".chosen").forEach((element) => element.remove());
-    if (!chosen) return;
-    const note = document.createElement("p"), all = document.createElement("a");
-    note.className = "chosen";
-    all.href = "#trials";
-    all.textContent = "Show all trials";
-    note.append("Only the trials of " + cell.slice(5).replaceAll("_", ", ").replaceAll("-", " ") + ". ", all);
-    document.querySelector("#trials").after(note);
-  }
-
-  const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-  const drawn = {};
-
-  // Drawn off the page and inserted when ready, so that nothing below it moves.
-  function draw(name, spec) {
-    const text = JSON.stringify(spec), old = document.querySelector("#chart-" + name);
-    if (!old || (drawn[name] === text && old.firstChild)) return;
-    drawn[name] = text;
-    const place = old.cloneNode();
-    vegaEmbed(place, spec, { actions: false, renderer: "svg", loader: { target: "_self" }, tooltip: { theme } }).then(() => {
-      if (drawn[name] === text) document.querySelector("#chart-" + name)?.replaceWith(place);
-    });
-  }
-
   const main = document.querySelector("main"), known = new Map();
   const of = (part) => part.id || part.tagName;
   [...main.children].forEach((part) => known.set(of(part), part.outerHTML));
   document.querySelectorAll("table").forEach(sortable);
-  addEventListener("hashchange", select);
-  select();
-  Object.entries(SPECS).forEach(([name, spec]) => draw(name, spec));
+  const all = () => Object.entries(SPECS).forEach(([name, spec]) => name === "cell" || charts.draw(name, spec));
+  explore.extend(document);
+  explore.route();
+  all();
 
   // Replaces a section, with its charts and the order of its tables.
   function renew(old, fresh) {
@@ -84,6 +55,7 @@ const SPECS = {{SPECS}}, LIVE = {{LIVE}};
     });
     const tables = [...fresh.querySelectorAll("table")], before = old ? [...old.querySelectorAll("table")] : [];
     tables.forEach(sortable);
+    explore.extend(fresh);
     before.forEach((table, at) => {
       const heads = [...table.tHead.rows[0].cells], column = heads.findIndex((head) => head.hasAttribute("aria-sort"));
       const button = column < 0 ? null : tables[at]?.tHead.rows[0].cells[column]?.querySelector("button");
@@ -93,12 +65,10 @@ const SPECS = {{SPECS}}, LIVE = {{LIVE}};
     });
   }
 
-  // Updates the page to this text; unchanged sections are left alone, and the scroll position is kept.
+  // Updates the page to this text; unchanged sections are left alone.
   function take(text, specs) {
     const parts = [...new DOMParser().parseFromString("<main>" + text + "</main>", "text/html").querySelector("main").children];
     const sources = parts.map((part) => [of(part), part.outerHTML]);
-    const read = [...main.children].find((part) => part.getBoundingClientRect().bottom > 0);
-    const at = read?.getBoundingClientRect().top, id = read && of(read);
     const there = new Map([...main.children].map((part) => [of(part), part]));
     const names = sources.map(([name]) => name);
     there.forEach((part, name) => { if (!names.includes(name)) part.remove(); });
@@ -114,10 +84,8 @@ const SPECS = {{SPECS}}, LIVE = {{LIVE}};
     });
     known.clear();
     sources.forEach(([name, source]) => known.set(name, source));
-    select();
-    const now = [...main.children].find((part) => of(part) === id);
-    if (now) scrollBy(0, now.getBoundingClientRect().top - at);
-    Object.entries(specs).forEach(([name, spec]) => draw(name, spec));
+    SPECS = specs;
+    explore.route();
   }
 
   // Reloads the page and keeps the scroll position.
@@ -146,7 +114,8 @@ const SPECS = {{SPECS}}, LIVE = {{LIVE}};
       if (stamp === last) return;
       last = stamp;
       const { main, specs } = news();
-      take(main, specs);
+      charts.still(() => take(main, specs));
+      all();
     };
   }
 }

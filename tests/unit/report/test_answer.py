@@ -11,7 +11,7 @@ from harness.summarise.cells.cell import CellSummary
 from harness.summarise.cost import Prices
 from harness.summarise.gains.gain import all_gains
 from harness.summarise.summary import Summary
-from report.sentences import answer, findings
+from report.sentences import answer, findings, headline
 from report.tables import gains
 from tests.builders import changed, grid, judged, record, study_record
 
@@ -116,6 +116,65 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
 def test_the_answer_has_a_sentence_for_every_pattern(name: str) -> None:
     summary, sentences = PATTERNS[name]
     assert answer.answer(summary) == sentences
+
+
+HEADLINES = {
+    "clear gains": [
+        "At 2000 users the second server gave 1.820× [1.817, 1.823] the throughput, the third 1.461× [1.455, 1.467]."
+    ],
+    "no load left": ["At 1000 users the second server gave at least 1.82×; the third server was idle."],
+    "baseline down": ["At 2000 users only 2 servers served the load."],
+    "all invalid": ["No trial is valid; the key findings have the reasons."],
+    "nothing yet": ["No trial has been measured yet."],
+    "nothing counts, one cell": ["No trial is valid; the key findings have the reasons."],
+    "imprecise": ["At 100 users the second server made no measurable difference, 1.00× [0.97, 1.03]."],
+    "negative gain": ["At 100 users the second server lowered throughput to 0.719× [0.713, 0.726]."],
+    "one topology": ["2 servers delivered 280 [277, 283] req/s at 100 users; a gain needs two topologies."],
+    "one load, a step of three servers": [
+        "At 100 users going from 1 to 4 servers gave 2.000× [2.000, 2.000] the throughput."
+    ],
+    "few repeats": ["At 100 users the second server gave 1.82× the throughput (indicative: 2 repeats only)."],
+    "many loads": [
+        "At 1600 users the second server gave 2.000× [2.000, 2.000] the throughput.",
+        "At the 3 loads in between (200 to 800 users) the second server gave 2.00×; the table of gains has every step.",
+        "At 100 users the second server gave 2.000× [2.000, 2.000] the throughput.",
+    ],
+    "ten topologies": [
+        "At 4000 users throughput grew 5.200× [5.200, 5.200] from 1 server to 10; "
+        "servers beyond seven made no measurable difference."
+    ],
+}
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_page_one_has_a_short_sentence_for_every_pattern(name: str) -> None:
+    found = headline.headlines(PATTERNS[name][0])
+    assert [each.text for each in found] == HEADLINES[name]
+    assert all(len(each.text.split()) <= headline.MOST_WORDS for each in found)
+
+
+def test_the_gains_are_the_figures_of_a_sentence_and_their_intervals_are_apart() -> None:
+    (found,) = headline.headlines(PATTERNS["clear gains"][0])
+    sizes = {size: [part.text for part in found.parts if part.size is size] for size in headline.Size}
+    assert sizes[headline.Size.FIGURE] == ["1.820×", "1.461×"]
+    assert sizes[headline.Size.INTERVAL] == [" [1.817, 1.823]", " [1.455, 1.467]"]
+
+
+def test_steps_that_do_not_fit_into_a_sentence_become_their_range() -> None:
+    """Three steps that each made no measurable difference take more than 25 words."""
+    flat: list[float | None] = [280, 290, 272, 288, 275]
+    rates: Rates = {(m, 1000): [rate and rate + m for rate in flat[m % 3 :] + flat[: m % 3]] for m in (1, 2, 3, 4)}
+    (found,) = headline.headlines(summed(rates))
+    assert found.text == (
+        "At 1000 users throughput grew 1.011× [1.010, 1.011] from 1 server to 4; "
+        "servers beyond one made no measurable difference."
+    )
+
+
+def test_several_servers_without_load_share_a_clause() -> None:
+    idle = {(m, 1000): "load" for m in (2, 3, 4)}
+    (found,) = headline.headlines(summed({(1, 1000): ONE, **{(m, 1000): TWO for m in (2, 3, 4)}}, idle))
+    assert found.text == "At 1000 users the second server gave at least 1.82×; servers beyond two were idle."
 
 
 def with_factor(levels: list[int], rates: dict[int, list[float]], limit: str = "server") -> Summary:

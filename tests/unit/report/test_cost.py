@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.grid.types import Levels
+from harness.records.study import StudyRecord
 from harness.records.trial import Component, TrialRecord
 from harness.summarise import cost
 from harness.summarise import summary as cells
@@ -26,10 +27,14 @@ ROUND = (1.0, 0.99, 1.01, 1.005, 0.995)
 GROUPS = {"balancer": "load_balancers", "generator": "load_generators"}
 
 
-def section(
-    rates: dict[int, tuple[float, str]], usd: float | None = 0.1, repeats: int = 5, factor: float = 1, **more: Any
-) -> CostSection | None:
+def section(rates: dict[int, tuple[float, str]], usd: float | None = 0.1, **more: Any) -> CostSection | None:
     """The section of a study of (servers) → (mean TPS, its bottleneck) at 2000 users."""
+    return model._cost(*studied(rates, usd, **more))
+
+
+def studied(
+    rates: dict[int, tuple[float, str]], usd: float | None = 0.1, repeats: int = 5, factor: float = 1, **more: Any
+) -> tuple[StudyRecord, Summary]:
     records: dict[str, TrialRecord] = {}
     for servers, (rate, limit) in rates.items():
         for repeat, noise in enumerate(ROUND[:repeats], 1):
@@ -47,7 +52,7 @@ def section(
         rented={name: {"usd_per_hour": usd} for name in groups},
         time_scaling={"factor": factor},
     )
-    return model._cost(study, summary)
+    return study, summary
 
 
 THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
@@ -155,9 +160,9 @@ def test_with_time_scaling_rates_are_nominal() -> None:
 
 def test_the_pieces_hold_the_sentence_of_every_load() -> None:
     """The page reckons nothing but a million's price: which words hold for a load is settled here."""
-    made = section(THREE)
-    assert made is not None
-    pieces = json.loads(made.pieces)
+    looked_up = model._lookup(studied(THREE)[1])
+    assert looked_up is not None
+    pieces = json.loads(looked_up.pieces)
     assert [piece["to"] is None for piece in pieces] == [False] * 6 + [True]
     for load in (1, 276, 279, 281, 500, 538, 541, 700, 799, 801, 5000):
         piece = next(p for p in pieces if p["to"] is None or load <= p["to"])
@@ -165,6 +170,27 @@ def test_the_pieces_hold_the_sentence_of_every_load() -> None:
         at_load = section(THREE, target=f"{load}/s")
         assert at_load is not None
         assert at_load.answer == f"For {estimates.required(load)}, {piece['words'].replace('{million}', million)}"
+
+
+def test_the_fields_have_a_sentence_for_each_measured_number_of_servers_and_none_beyond() -> None:
+    """Without a price and a target, too; a load-limited topology sustains at least what was measured."""
+    found = model._lookup(studied(THREE | {3: (600.0, "load")}, None)[1])
+    assert found is not None
+    assert json.loads(found.topologies) == {
+        "1": "1 server sustains 280 [277, 283]/s, measured at 2000 users.",
+        "2": "2 servers sustain 540 [535, 545]/s, measured at 2000 users.",
+        "3": "3 servers sustain at least 600 [594, 606]/s, measured at 2000 users.",
+    }
+    assert found.unmeasured.format(count=4) == (
+        "4 servers were not measured, and nothing is extrapolated. The study measured 1, 2 and 3."
+    )
+    assert (found.servers, found.target) == ("3", "")
+    last = json.loads(found.pieces)[-1]
+    assert last["words"].startswith("no measured topology was shown to be sufficient: 3 servers deliver at least 600 ")
+
+
+def test_without_a_valid_trial_there_are_no_fields() -> None:
+    assert model._lookup(replace(studied(THREE)[1], topologies=None)) is None
 
 
 def test_topologies_are_named_by_other_factors() -> None:
@@ -190,7 +216,7 @@ def test_the_sustainable_rate_under_objectives_is_the_capacity_with_its_interval
 
     records = {
         f"servers-{servers}_rate-100/r{k}": changed(
-            record(servers, 0, k, 100.0 * noise), cell={"servers": servers, "rate": 100.0}
+            record(servers, 1, k, 100.0 * noise), cell={"servers": servers, "rate": 100.0}
         )
         for servers in (1, 2)
         for k, noise in enumerate(ROUND, 1)
@@ -205,15 +231,17 @@ def test_the_sustainable_rate_under_objectives_is_the_capacity_with_its_interval
     assert made.answer == (
         "For 96/s, 1 server is sufficient (100 [96, 103]/s). With one server failed (N−1), 2 servers are needed."
     )
-    less = model._cost(study, with_capacities(summary, capacity_of(1, 80), capacity_of(2, 200)))
+    fewer = with_capacities(summary, capacity_of(1, 80), capacity_of(2, 200))
+    less, looked_up = model._cost(study, fewer), model._lookup(fewer)
     assert less is not None
+    assert looked_up is not None
     assert less.table.columns == ["topology", "throughput, /s", "basis", "sufficient for 96/s"]  # without a price
     assert [row[1:] for row in less.table.rows] == [
         ["less than 93", "objectives missed at all measured loads", "no"],
         ["≥ 107", "objectives met at all measured loads", "yes"],
     ]
     assert less.answer.startswith("For 96/s, 2 servers are sufficient (at least 107/s). No measured")
-    pieces = [(piece["to"], piece["words"]) for piece in json.loads(less.pieces)]
+    pieces = [(piece["to"], piece["words"]) for piece in json.loads(looked_up.pieces)]
     assert [end for end, _ in pieces] == [pytest.approx(93), 107, None]
     assert pieces[0][0] < 93  # at 93/s itself it is missed
     assert "2 servers deliver at least 107/s" in pieces[-1][1]
@@ -225,8 +253,8 @@ def test_the_sustainable_rate_under_objectives_is_the_capacity_with_its_interval
 
 def with_capacities(summary: Summary, *capacities: capacity.Capacity) -> Summary:
     """The same summary with these capacities, and the costs that follow from them."""
-    costs = cost.summarise(summary.grid, summary.cells, capacities, [], cost.Prices())
-    return replace(summary, capacities=list(capacities), costs=costs)
+    found = cost.summarise(summary.grid, summary.cells, capacities, [], cost.Prices())
+    return replace(summary, capacities=list(capacities), topologies=found)
 
 
 def answered(found: list[TopologyCost], target: float) -> str:
@@ -251,7 +279,7 @@ def bounded(*bounds: Crossing) -> list[TopologyCost]:
         ),
         {
             f"servers-{each['servers']}_rate-100/r1": changed(
-                record(int(each["servers"]), 0, 1, 90.0), cell={**each, "rate": 100.0}
+                record(int(each["servers"]), 1, 1, 90.0), cell={**each, "rate": 100.0}
             )
             for each in levels
         },

@@ -80,7 +80,8 @@ def test_the_studies_show_every_part_of_a_report(report: Callable[[str], Report]
     for part in ("gains", "capacity", "failover", "cost", "findings", "requests"):
         assert any(getattr(one, part) for one in all_of_them), part
     charts = {name for one in all_of_them for name in one.charts}
-    assert charts == {"headline", "capacity_by_servers", "gains", "series", "latency", "latency_by_load", "by_request"}
+    by_load = {"latency", "latency_by_load", "by_request"}
+    assert charts == {"headline", "capacity_by_servers", "gains", "series", "cell"} | by_load
 
 
 def test_a_long_field_is_cut_at_a_clause_and_becomes_a_footnote() -> None:

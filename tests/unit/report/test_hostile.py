@@ -160,11 +160,10 @@ def test_a_negative_number_stays_a_number() -> None:
 def test_the_pages_script_stays_whole(made: StudyDirectory) -> None:
     page = html.html(build.model_of(made)[0], live_data.FILE)
     assert not HIDDEN.search(page.replace("\x0b", ""))
-    ours = page[page.index("const SPECS = ") :]
-    values = ours[: ours.index("\n")]
-    assert not set("<>&") & set(values)
-    assert values.endswith('LIVE = "report-data.js";')
-    specs = json.loads(re.fullmatch(r"const SPECS = (.*), LIVE = .*;", values)[1])  # type: ignore[index] # it matches
+    written, live = page[page.index("let SPECS = ") :].splitlines()[:2]
+    assert not set("<>&") & set(written + live)
+    assert live == 'const LIVE = "report-data.js";'
+    specs = json.loads(written.removeprefix("let SPECS = ").removesuffix(";"))
     assert "{{LIVE}}" in json.dumps(specs)
 
 

@@ -134,7 +134,7 @@ def at_rates() -> tuple[Summary, Trials]:
             ms = 100.0 + count.load
             against = {"requests": count.requests, "late": count.late, "failed": 0}
             cell, waits = {"servers": servers, "rate": count.load}, {"p50": ms, "p95": 2 * ms, "p99": 3 * ms}
-            recorded = judged(record(servers, 0, count.block, count.load), "load")
+            recorded = judged(record(servers, 1, count.block, count.load), "load")
             recorded = changed(
                 recorded, cell=cell, objective_counts=against, latency_with_failures_ms=waits, latency_ms=waits
             )

@@ -17,6 +17,7 @@ from report import build
 from report.elements import MOST_WORDS
 from report.model import Report
 from report.output import pdf
+from report.sentences import headline
 from tests import pages
 from tests.builders import study
 from tests.golden_study import CEILING, ENVIRONMENT
@@ -135,19 +136,28 @@ def test_no_page_break_leaves_anything_alone(made: Callable[[str], Rendered], na
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_one_holds_what_a_decision_takes(made: Callable[[str], Rendered], name: str) -> None:
-    """The answer, the chart, the findings and where; and every gain, as long as there are not very many."""
+    """The question, a sentence for each load, the chart next to the gains, findings, where and when; nothing else."""
     report = made(name).report
     first = dense(pypdf.PdfReader(io.BytesIO(made(name).content)).pages[0].extract_text())
     blocks = made(name).pages[0].blocks
-    for sentence in [*report.answer, *report.findings, report.environment, *report.progress]:
+    headlines = [headline.text for headline in report.headlines]
+    for sentence in [*headlines, *report.findings, report.environment, report.when, *report.progress]:
         assert dense(sentence) in first
     assert blocks[0][0] in ("/P", "/H1")
-    if "headline" in report.charts:
-        assert any(tag == "/Figure" for tag, _ in blocks)
-    if report.gains is not None and report.gains_first:
-        for row in report.gains.rows:
-            assert dense("".join(row[:3])) in first
-        assert dense(report.gains.note) in first
+    drawn = [name for name in ("capacity_by_servers", "headline", "gains") if name in report.charts]
+    assert sum(tag == "/Figure" for tag, _ in blocks) == min(2, len(drawn))
+    assert not (drawn and any(tag == "/Table" for tag, _ in blocks))  # without a chart the details follow
+    for row in report.charts["gains"].arguments["rows"] if "gains" in report.charts else ():
+        assert dense(row["shown"]) in first
+
+
+@pytest.mark.parametrize("name", ["sample", *STUDIES])
+def test_a_sentence_of_page_one_has_at_most_25_words(made: Callable[[str], Rendered], name: str) -> None:
+    report = made(name).report
+    assert report.headlines
+    assert len(report.headlines) <= headline.MOST_LOADS + headline.MOST_OTHERS
+    for each in report.headlines:
+        assert len(each.text.split()) <= headline.MOST_WORDS, each.text
 
 
 @pytest.mark.parametrize("name", ["sample", *STUDIES])
@@ -170,6 +180,27 @@ def test_a_crowded_page_one_has_a_line_to_spare(made: Callable[[str], Rendered])
     assert [tag for tag, _ in first.blocks][-1] == "/P"
     line, height = 14, 842 - 33 * 72 / 25.4  # points
     assert first.full < 1 - line / height
+
+
+def test_the_contents_have_the_page_of_each_section(made: Callable[[str], Rendered]) -> None:
+    texts = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(made("sample").content)).pages]
+    listed = texts[0].partition("Contents")[2]
+    found = re.findall(r"^([A-Z]\w.*?)\s+(\d+)$", listed, re.MULTILINE)
+    titles = [title for title, _ in found]
+    assert titles[0] == "Gains"
+    assert titles[-3:] == ["Appendix A: thresholds", "Appendix B: grid", "Appendix C: nginx configuration"]
+    for title, number in found:
+        assert title in texts[int(number) - 1].splitlines(), title
+
+
+def test_lines_of_text_keep_a_grid_of_three_points(made: Callable[[str], Rendered]) -> None:
+    """Text and tables: the baselines of each size are multiples of the grid apart, charts or not between them."""
+    found = pages.baselines(made("sample").content, sizes=(9.0, 7.4))
+    assert {size for size, _ in found} == {9.0, 7.4}
+    for size in (9.0, 7.4):
+        offsets = [y % 3 for of, y in found if of == size]
+        assert len(offsets) > 20
+        assert max(min(abs(each - offsets[0]), 3 - abs(each - offsets[0])) for each in offsets) < 0.1, size
 
 
 def test_a_fault_is_found() -> None:

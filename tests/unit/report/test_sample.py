@@ -35,7 +35,7 @@ def test_six_cells_take_eight_pages_at_most_and_the_first_is_enough(printed: byt
     reader = pypdf.PdfReader(io.BytesIO(printed))
     assert len(reader.pages) <= 8
     first = re.sub(r"\s+", " ", reader.pages[0].extract_text())
-    for sentence in [*report.answer, *report.findings, report.environment]:
+    for sentence in [*(each.text for each in report.headlines), *report.findings, report.environment]:
         assert re.sub(r"\s+", " ", sentence) in first
     assert f"page 1 of {len(reader.pages)}" in first
 

@@ -63,7 +63,7 @@ def at_rates(**more: object) -> Summary:
         for count in counts(LOADS, NARROW):
             against = {"requests": count.requests, "late": count.late, "failed": 0}
             cell = {"servers": servers, "rate": count.load}
-            trial = changed(record(servers, 0, count.block, count.load), cell=cell, objective_counts=against)
+            trial = changed(record(servers, 1, count.block, count.load), cell=cell, objective_counts=against)
             records[f"servers-{servers}_rate-{count.load:g}/r{count.block}"] = trial
     rates = {"servers": [1, 2], "rate": [f"{level:g}/s" for level in LOADS]}
     return summarise_records(grid(factors=rates, load=LOAD, repeats=5, calibration=True, **more), records)

@@ -33,7 +33,7 @@ def measured(above: dict[int, Judged], *, invalid: bool = False) -> tuple[Grid, 
             component, basis, figures = above[servers] if missed else ("load", {"kind": "rate served"}, {})
             bottleneck = {"component": component, "basis": basis, "reason": "", "figures": figures}
             found = changed(
-                record(servers, 0, count.block, count.load),
+                record(servers, 1, count.block, count.load),
                 cell={"servers": servers, "rate": count.load},
                 objective_counts={"requests": count.requests, "late": count.late, "failed": 0},
                 bottleneck=bottleneck,

@@ -173,7 +173,7 @@ def at_rates(*capacities: Capacity, factor: float = 1.0) -> list[SustainableRate
     """Return the sustainable rates of one and two servers that met the objective at 93 req/s, with these capacities."""
     records = {
         f"servers-{servers}_rate-93/r{k}": changed(
-            judged(record(servers, 0, k, 93.0 * noise / factor), "load"), cell={"servers": servers, "rate": 93.0}
+            judged(record(servers, 1, k, 93.0 * noise / factor), "load"), cell={"servers": servers, "rate": 93.0}
         )
         for servers in (1, 2)
         for k, noise in enumerate(ROUND, 1)
