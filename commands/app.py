@@ -10,6 +10,7 @@ from commands.check import check
 from commands.compare import compare
 from commands.doctor import doctor
 from commands.down import down
+from commands.gate import gate
 from commands.init import init
 from commands.plan import plan
 from commands.report import report
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
 app.callback(invoke_without_command=True)(run)
-for command in (init, plan, report, check, compare, doctor, down):
+for command in (init, plan, report, check, compare, gate, doctor, down):
     app.command()(command)
 
 

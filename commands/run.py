@@ -46,11 +46,20 @@ def run(
     if context.invoked_subcommand is not None:
         return
     from commands.console import Console
-    from commands.interrupts import Interrupts
     from harness.study.config import resolve
 
     console = Console(as_json)
     config = resolve(options.ROOT, results, grid, other_inventory, console.warn)
+    interrupted = carry_out(console, config)
+    from commands.closing import print_summary  # imports numpy and scipy
+
+    raise typer.Exit(print_summary(console, config, interrupted))
+
+
+def carry_out(console: Console, config: StudyConfig) -> bool:
+    """Measure the remaining trials of a study and render its report; return whether the user interrupted it."""
+    from commands.interrupts import Interrupts
+
     report_changes(console, config)
     interrupts = Interrupts()
     interrupted = False
@@ -62,9 +71,7 @@ def run(
         console.finish()
     if measured or not (config.directory.path / "report.pdf").exists():
         render(console, config.directory.path)
-    from commands.closing import print_summary  # imports numpy and scipy
-
-    raise typer.Exit(print_summary(console, config, interrupted))
+    return interrupted
 
 
 def measure(console: Console, config: StudyConfig, interrupts: Interrupts) -> int:

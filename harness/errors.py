@@ -8,8 +8,9 @@ StudyError                    expected: printed as one message, never as a trace
 │   └── LoadGeneratorFailed   the load generator failed
 └── Interrupted      (130)    the user pressed Ctrl-C
 
-Other exit codes: 0 success, 1 an objective is not met (or `check` found a difference), 3 finished with failed cells,
-70 an unexpected error: one line, and the traceback in a file (EX_SOFTWARE of sysexits.h).
+Other exit codes: 0 success, 1 an objective is not met (or `check` found a difference, or `gate` a regression), 3
+finished with failed cells (or `gate` is undecided), 70 an unexpected error: one line, and the traceback in a file
+(EX_SOFTWARE of sysexits.h).
 """
 
 from __future__ import annotations

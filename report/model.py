@@ -23,7 +23,6 @@ from report.tables import article, capacity, cells, gains, requests, rules, tria
 from report.tables import cost as cost_table
 from report.tables import failover as failover_table
 
-QUESTION = "how much does each additional server add?"
 MOST_LINES, LINE = 18, 34  # of the table of gains with the findings below it on page 1; letters of its last columns
 
 
@@ -46,7 +45,7 @@ class Report:
     """The whole report in reading order."""
 
     title: str
-    question: str = QUESTION
+    question: str
     hash: str
     created: str
     state: str
@@ -66,6 +65,7 @@ class Report:
     article: Table | None
     effects: Table | None
     failover: Table | None
+    gate: Table | None  # both builds
     cost: CostSection | None
     trials: Table
     facts: list[tuple[str, str]]
@@ -90,6 +90,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
     samples = (row for data in counted.values() for row in data.samples)
     return Report(
         title=study.name,
+        question=answer.question(summary),
         hash=folder.rsplit("-", 1)[-1],
         created=phrases.moment(study.created_at),
         state="complete" if done >= planned else f"{done} of {planned} trials measured so far",
@@ -109,6 +110,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         evidence=evidence.sentences(study, summary),
         article=article.table(study.name, in_order, summary.cells),
         effects=gains.effect_table(summary.factor_effects, summary.capacity_effects),
+        gate=cells.build_table(summary.gate),
         failover=failover_table.table(summary.failovers, grid.evidence),
         cost=costs,
         trials=trials.trial_table(study, recorded),

@@ -17,8 +17,9 @@ from harness.words import load_name
 from report import format as text
 from report import phrases
 from report.elements import anchor, cell_name
-from report.sentences import capacity, factor_effects, failover, rejections, response_times
+from report.sentences import capacity, factor_effects, failover, gate, rejections, response_times
 
+QUESTION = "how much does each additional server add?"
 MOST_LOADS = 3  # with a sentence each
 MOST_STEPS = 3  # with a clause each
 
@@ -39,11 +40,14 @@ class CellResult:
 
 
 def answer(summary: Summary) -> list[str]:
-    """Rejections, capacities, a sentence for each load from the largest on, effects of other factors, failovers.
+    """The conclusion of a gate, else rejections, capacities, a sentence for each load from the largest on, and more.
 
-    Without any of them, what else is known. Of more than three loads the largest and the smallest have a sentence of
-    their own; of more than three steps what they have in common is reported. The tables have the rest.
+    Effects of other factors and failovers follow. Without any of them, what else is known. Of more than three loads the
+    largest and the smallest have a sentence of their own; of more than three steps what they have in common is
+    reported. The tables have the rest.
     """
+    if summary.gate is not None:
+        return [*gate.sentences(summary.gate), *rejections.sentences(summary)]
     capacities = capacity.sentences(summary)
     first = rejections.sentences(summary) + capacities
     if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.failovers):
@@ -59,6 +63,11 @@ def answer(summary: Summary) -> list[str]:
         return [*first, *(_sentence(steps, summary) for steps in loads), *last]
     largest, *between_, smallest = loads
     return [*first, _sentence(largest, summary), _in_between(between_), _sentence(smallest, summary), *last]
+
+
+def question(summary: Summary) -> str:
+    """The question that the study answers."""
+    return QUESTION if summary.gate is None else gate.QUESTION
 
 
 def by_cell(summary: Summary) -> list[CellResult]:

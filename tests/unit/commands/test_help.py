@@ -49,4 +49,7 @@ def test_a_default_in_the_help_is_the_one_in_force(name: str) -> None:
 def test_options_that_are_wrong_for_a_command_are_not_in_its_help() -> None:
     texts = {name: {each.name: each.help or "" for each in command.params} for name, command in COMMANDS.items()}
     assert "grid" not in texts["down"]["inventory_name"], "it has no grid"
-    assert {name for name in COMMANDS if "one object per line" in texts[name].get("as_json", "")} == {"study.py"}
+    assert {name for name in COMMANDS if "one object per line" in texts[name].get("as_json", "")} == {
+        "study.py",
+        "gate",
+    }
