@@ -1,9 +1,15 @@
 """Options that several commands share, and the project's root directory."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from harness.grid.schema import Grid as GridOfAStudy
 
 ROOT = Path(__file__).resolve().parent.parent
 GRID = Path("grid.yaml")
@@ -15,4 +21,16 @@ Results = Annotated[Path, typer.Option("--results", help="Directory that holds t
 Inventory = Annotated[
     str | None, typer.Option("--inventory", help="Inventory to use instead of the grid's, e.g. inventory/lab.")
 ]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Indicative study: two topologies, the largest load, three short blocks.")
+]
 Directory = Annotated[Path, typer.Argument(help="Directory of a study, `results/<name>-<hash>`.")]
+
+
+def derived(quick: bool) -> Callable[[GridOfAStudy], GridOfAStudy] | None:
+    """Return the function that makes the grid of a quick study; None for the grid of the file."""
+    if not quick:
+        return None
+    from harness.grid import derive
+
+    return derive.quick

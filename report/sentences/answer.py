@@ -20,6 +20,10 @@ from report.elements import anchor, cell_name
 from report.sentences import capacity, factor_effects, failover, gate, rejections, response_times
 
 QUESTION = "how much does each additional server add?"
+INDICATIVE = (
+    "Indicative: a quick study has two topologies, one load and three short blocks. For a statement, run the same "
+    "command without --quick."
+)
 MOST_LOADS = 3  # with a sentence each
 MOST_STEPS = 3  # with a clause each
 
@@ -46,6 +50,12 @@ def answer(summary: Summary) -> list[str]:
     largest and the smallest have a sentence of their own; of more than three steps what they have in common is
     reported. The tables have the rest.
     """
+    if summary.grid.quick:
+        return [INDICATIVE, *_answer(summary)]
+    return _answer(summary)
+
+
+def _answer(summary: Summary) -> list[str]:
     if summary.gate is not None:
         return [*gate.sentences(summary.gate), *rejections.sentences(summary)]
     capacities = capacity.sentences(summary)
