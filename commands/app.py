@@ -1,13 +1,16 @@
 """The program `study.py` and its commands."""
 
+import contextlib
 import sys
 from typing import NoReturn
 
 import typer
 
+from commands import completion as completing
 from commands import interrupts, last_resort
 from commands.check import check
 from commands.compare import compare
+from commands.completion import completion
 from commands.doctor import doctor
 from commands.down import down
 from commands.gate import gate
@@ -21,13 +24,15 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
 app.callback(invoke_without_command=True)(run)
-for command in (init, plan, report, check, compare, gate, doctor, down):
+for command in (init, plan, report, check, compare, gate, doctor, down, completion):
     app.command()(command)
 
 
 def main() -> None:
     """Run a command. An expected error becomes one message and its exit code, any other one line and code 70."""
     last_resort.log_threads()
+    if completing.is_requested():
+        complete()
     try:
         app()
     except StudyError as error:
@@ -39,6 +44,16 @@ def main() -> None:
             interrupts.discard(sys.stdout)  # full or closed: write nothing more at the end of this process
             fail(files.cannot_write(error.filename or "standard output", error), CannotRun.exit_code)
         fail(last_resort.report(error), EXIT_UNEXPECTED)
+
+
+def complete() -> NoReturn:
+    """Print completions for a shell; nothing on any error, as its output would be in the user's command line."""
+    from typer import completion
+
+    completion.get_completion_inspect_parameters()  # registers Typer's formats for shells
+    with contextlib.suppress(Exception):
+        app(complete_var=completing.VARIABLE, prog_name="study.py")
+    raise SystemExit(1)
 
 
 def fail(message: str, exit_code: int) -> NoReturn:
