@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 
 from commands import completion as completing
-from commands import interrupts, last_resort
+from commands import interrupts, last_resort, next_command
 from commands.check import check
 from commands.compare import compare
 from commands.completion import completion
@@ -15,6 +15,7 @@ from commands.doctor import doctor
 from commands.down import down
 from commands.gate import gate
 from commands.init import init
+from commands.options import RESULTS
 from commands.plan import plan
 from commands.report import report
 from commands.run import run
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.callback(invoke_without_command=True)(run)
 for command in (init, plan, report, check, compare, gate, doctor, down, completion):
     app.command()(command)
+PROGRAM = typer.main.get_command(app)
 
 
 def main() -> None:
@@ -36,7 +38,7 @@ def main() -> None:
     try:
         app()
     except StudyError as error:
-        fail(str(error), error.exit_code)
+        fail(str(error), error.exit_code, next_command.after(error, sys.argv[1:], PROGRAM, RESULTS))
     except Exception as error:
         from harness.records import files  # slow to import, and --help does not need it
 
@@ -56,9 +58,9 @@ def complete() -> NoReturn:
     raise SystemExit(1)
 
 
-def fail(message: str, exit_code: int) -> NoReturn:
-    """Print an error and exit."""
+def fail(message: str, exit_code: int, next_line: str = "") -> NoReturn:
+    """Print an error and the line that names the next command, and exit."""
     from commands.console import Console
 
-    Console().error(message)
+    Console().error(message, next_line)
     raise SystemExit(exit_code) from None

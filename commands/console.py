@@ -161,11 +161,13 @@ class Console:
         """Print the notes of another process of this program, which has marked them, to standard error."""
         self._err.print(escape(visible(text)))
 
-    def error(self, text: str) -> None:
-        """Print an error to standard error, and end the live display."""
+    def error(self, text: str, next_line: str = "") -> None:
+        """Print an error to standard error, with a line that names the next command, and end the live display."""
         self.finish()
         for line in text.split("\n"):
             self._err.print(f"[red]error:[/] {escape(visible(line))}")
+        if next_line:
+            self._err.print(escape(visible(next_line)))
 
     def question(self, text: str, default: str) -> str:
         """Print a question, and return the answer or the default; raises BadInput at the end of the input."""
