@@ -13,8 +13,8 @@ from report.elements import Table, anchor, by_cell, cell_name, link
 
 BUILDS = ["build", "image", "req/s", "p50 (ms)", "p95 (ms)", "failed", "bottleneck", "valid trials"]
 LIMITS = (
-    "The limits in brackets hold although the study looked at its data after every block: the lower one in 95 %, the "
-    "upper one in 99 % of studies."
+    "The limits in brackets hold although the study looked at its data after every pair of blocks: the lower one in "
+    "97 %, the upper one in 99 % of studies. All other intervals of this report are those of a single look."
 )
 UNSTEADY = "*"  # flags a latency that is not steady
 

@@ -12,6 +12,7 @@ from commands import gate as command
 from commands.console import Console
 from harness.study import check
 from harness.summarise.comparison.gate import GateConclusion
+from harness.summarise.statistics import sequential
 from harness.summarise.summary import summarise_directory
 from report import build
 from report.output import ci_summary
@@ -116,6 +117,8 @@ def test_the_report_of_a_gate_has_its_conclusion_and_both_builds(
     assert report.question == "is the candidate build slower than the baseline?"
     assert report.gate
     assert [row[1] for row in report.gate.rows] == [OLD, NEW]
+    hold = [f"{100 * (1 - error):.0f} %" for error in (sequential.MISSES, sequential.ALARMS)]
+    assert f"the lower one in {hold[0]}, the upper one in {hold[1]} of studies" in report.gate.note
     build.write(directory, {"html"})
     page = (directory.path / "report.html").read_text()
     assert "<h2>Builds</h2>" in page
