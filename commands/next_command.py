@@ -11,7 +11,7 @@ from typing import Any
 from harness.errors import NextStep, StudyError
 
 PROGRAM = "python study.py"
-_OF_A_GRID = {"", "plan", "gate"}  # commands; "" runs a study
+_OF_A_GRID = {"", "plan"}  # commands; "" runs a study
 _OF_STUDIES = {"report": 1, "check": 1, "compare": 2}  # command → number of its directories
 
 
