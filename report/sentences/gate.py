@@ -35,6 +35,8 @@ def fix(found: GateResult) -> str:
         ObstacleKind.OTHER_WORK: "send the same mix to both builds; the report has the requests by name",
         ObstacleKind.UNKNOWN_BOTTLENECK: "use a higher load with --load, so that servers are the bottleneck",
     }
+    if kind is ObstacleKind.UNUSABLE and (steps := [side.next_step for side in found.sides if not side.usable]):
+        fixes[kind] = next(filter(None, steps), fixes[kind])
     if kind in fixes:
         return fixes[kind]
     if found.effect.bound is not None:
