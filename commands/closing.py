@@ -9,7 +9,7 @@ from harness.records.study import CalibrationResult
 from harness.study import calibrations
 from harness.study.config import StudyConfig
 from harness.summarise.summary import Summary, summarise_directory
-from report.sentences import capacity, failover, rejections
+from report.sentences import answer, capacity, failover, rejections
 
 
 def print_summary(console: Console, config: StudyConfig, interrupted: bool) -> int:
@@ -33,6 +33,8 @@ def print_summary(console: Console, config: StudyConfig, interrupted: bool) -> i
     for name in ("report.pdf", "report.html"):
         if (directory.path / name).exists():
             console.print(f"{name}: {directory.path / name}")
+    if config.grid.quick:
+        console.print(answer.INDICATIVE)
     if interrupted:
         console.print("interrupted; run the same command to resume the study")
         return Interrupted.exit_code

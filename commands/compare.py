@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
-from commands import altered, options
+from commands import altered, completion, options
 from harness.errors import BadInput
 
 
 def compare(
-    directories: Annotated[list[Path], typer.Argument(help="Two or more studies; the first is the reference.")],
+    directories: Annotated[
+        list[Path],
+        typer.Argument(help="Two or more studies; the first is the reference.", autocompletion=completion.studies),
+    ],
     anyway: Annotated[bool, typer.Option("--anyway", help="Compare studies that are not comparable.")] = False,
     as_json: options.Json = False,
 ) -> None:

@@ -22,6 +22,7 @@ from harness.study.events import Event, Message, SampleTaken, Step, StepProgress
 from harness.words import visible
 
 if TYPE_CHECKING:
+    from harness.summarise.comparison.gate import GateResult
     from harness.summarise.gains.gain import Gain
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -160,11 +161,13 @@ class Console:
         """Print the notes of another process of this program, which has marked them, to standard error."""
         self._err.print(escape(visible(text)))
 
-    def error(self, text: str) -> None:
-        """Print an error to standard error, and end the live display."""
+    def error(self, text: str, next_line: str = "") -> None:
+        """Print an error to standard error, with a line that names the next command, and end the live display."""
         self.finish()
         for line in text.split("\n"):
             self._err.print(f"[red]error:[/] {escape(visible(line))}")
+        if next_line:
+            self._err.print(escape(visible(next_line)))
 
     def question(self, text: str, default: str) -> str:
         """Print a question, and return the answer or the default; raises BadInput at the end of the input."""
@@ -206,6 +209,16 @@ class Console:
                 escape(visible(f"{gain.conclusion_text}{f': {gain.reason}' if gain.reason else ''}")),
             )
         self._out.print(table)
+
+    def gate(self, found: GateResult | None, sentences: Sequence[str]) -> None:
+        """Print the result of a gate, or write it as an event."""
+        if self._json and found is not None:
+            ratio = dataclasses.asdict(found.ratio) if found.ratio else None
+            data = {"conclusion": found.conclusion, "ratio": ratio, "blocks": found.effect.k, "text": list(sentences)}
+            sys.stdout.write(json.dumps({"event": "gate", **data}, default=as_json) + "\n")
+            return
+        for sentence in sentences:
+            self.print(sentence)
 
     def outcomes(self, records: Sequence[TrialRecord]) -> None:
         """Print how many trials have each outcome."""

@@ -4,12 +4,17 @@ from typing import Annotated
 
 import typer
 
-from commands import options
+from commands import completion, options
 
 
 def down(
     inventory_name: Annotated[
-        str, typer.Option("--inventory", help="Inventory of the deployment, e.g. inventory/rehearsal.")
+        str,
+        typer.Option(
+            "--inventory",
+            help="Inventory of the deployment, e.g. inventory/rehearsal.",
+            autocompletion=completion.inventories,
+        ),
     ] = "inventory/lab",
     keep_images: Annotated[
         bool, typer.Option("--keep-images", help="Keep the lab's images for the next study.")

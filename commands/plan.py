@@ -21,6 +21,7 @@ def plan(
     other_inventory: options.Inventory = None,
     results: options.Results = options.RESULTS,
     as_json: options.Json = False,
+    quick: options.Quick = False,
 ) -> None:
     """Show cells, order and estimated duration. No host is touched.
 
@@ -32,7 +33,7 @@ def plan(
     from harness.study.config import resolve
 
     console = Console(as_json)
-    config = resolve(options.ROOT, results, grid, other_inventory, console.warn)
+    config = resolve(options.ROOT, results, grid, other_inventory, console.warn, options.derived(quick))
     shown = Plan.of(config)
     if as_json:
         console.json(shown.as_data())
@@ -83,6 +84,7 @@ class Plan:
         cost, largest_cost = (self._cost_usd(seconds) for seconds in (self.duration_s, self.largest_duration_s))
         return {
             "directory": str(self.config.directory.path),
+            "indicative": self.config.grid.quick,
             "cells": [cell.by_name for cell in self.cells],
             "seed": self.config.terms().seed if self.order_known else None,
             "order": [{"trial": trial.path, "measured": trial.path not in self.remaining} for trial in self.trials],
@@ -117,6 +119,8 @@ class Plan:
             console.print(f"no trial remains: all {trials(len(self.trials))} are measured")
             console.print(f"results are in {self.config.directory.path}")
             return
+        if self.config.grid.quick:
+            console.print("a quick study is indicative; without --quick the plan has the whole grid")
         price = self._price(self.duration_s)
         total = trials(len(self.trials))
         console.print(f"{len(self.remaining)} of {total} to measure, about {duration(self.duration_s)}{price}")

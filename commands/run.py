@@ -32,11 +32,13 @@ def run(
     other_inventory: options.Inventory = None,
     results: options.Results = options.RESULTS,
     as_json: options.JsonEvents = False,
+    quick: options.Quick = False,
 ) -> None:
     """Deploy a grid's topologies, measure every cell under load, and render the report.
 
     The same command resumes an interrupted study. Results are in `results/<name>-<hash>/`. A changed grid, role
-    variable or image starts a new directory.
+    variable or image starts a new directory. With `--quick` a study is indicative: the first two topologies at the
+    largest load, in three short blocks.
 
     Example: `study.py --grid grids/smoke.yaml`
 
@@ -46,12 +48,25 @@ def run(
     if context.invoked_subcommand is not None:
         return
     from commands.console import Console
-    from commands.interrupts import Interrupts
     from harness.study.config import resolve
 
     console = Console(as_json)
-    config = resolve(options.ROOT, results, grid, other_inventory, console.warn)
+    config = resolve(options.ROOT, results, grid, other_inventory, console.warn, options.derived(quick))
+    interrupted = carry_out(console, config)
+    from commands.closing import print_summary  # imports numpy and scipy
+
+    raise typer.Exit(print_summary(console, config, interrupted))
+
+
+def carry_out(console: Console, config: StudyConfig) -> bool:
+    """Measure the remaining trials of a study and render its report; return whether the user interrupted it."""
+    from commands.interrupts import Interrupts
+
     report_changes(console, config)
+    if config.grid.quick:
+        from report.sentences.answer import INDICATIVE  # imports numpy
+
+        console.print(INDICATIVE)
     interrupts = Interrupts()
     interrupted = False
     try:
@@ -62,9 +77,7 @@ def run(
         console.finish()
     if measured or not (config.directory.path / "report.pdf").exists():
         render(console, config.directory.path)
-    from commands.closing import print_summary  # imports numpy and scipy
-
-    raise typer.Exit(print_summary(console, config, interrupted))
+    return interrupted
 
 
 def measure(console: Console, config: StudyConfig, interrupts: Interrupts) -> int:
@@ -72,6 +85,7 @@ def measure(console: Console, config: StudyConfig, interrupts: Interrupts) -> in
     if not config.remaining_trials():
         console.print(f"all {len(config.planned_trials())} trials are measured; nothing to do")
         return 0
+    from commands.first_gain import FirstGain
     from commands.live import Live
     from harness.deploy import host_locks, readiness
     from harness.study import runner
@@ -80,7 +94,8 @@ def measure(console: Console, config: StudyConfig, interrupts: Interrupts) -> in
         readiness.prepare(options.ROOT, console.print)
         log_to(config.directory.path / "log" / "study.log")
         with Live(config, console) as live:
-            return runner.Study(options.ROOT, config, live, lambda: interrupts.requested).run()
+            listener = FirstGain(config, live, console.print)
+            return runner.Study(options.ROOT, config, listener, lambda: interrupts.requested).run()
 
 
 def report_changes(console: Console, config: StudyConfig) -> None:

@@ -23,6 +23,7 @@ from harness.grid import load, units
 from harness.grid.amount import Repeats, Search
 from harness.grid.bodies import FormPart
 from harness.grid.counter import RequestsMetric
+from harness.grid.gate import Gate
 from harness.grid.objectives import Objectives
 from harness.grid.request import Expect, Request
 from harness.grid.schema import Budget, Grid, Service
@@ -67,6 +68,7 @@ def grid() -> str:
         ("repeats", REPEATS, Repeats),
         ("search", SEARCH, Search),
         ("objectives", "Goals of the study. One that is not met makes the exit code 1.", Objectives),
+        ("gate", GATE, Gate),
         ("budget", "Limits of the study. A plan above one of them is rejected.", Budget),
     ]
     text = [
@@ -174,9 +176,9 @@ def cli() -> str:
         text += _command(f"study.py {name}", command)
     codes = [
         (0, "done"),
-        (errors.EXIT_OBJECTIVE_MISSED, "an objective is not met, or `check` found a difference"),
+        (errors.EXIT_OBJECTIVE_MISSED, "an objective is not met, `check` found a difference, or `gate` a regression"),
         (errors.BadInput.exit_code, "bad input: a grid, an inventory or an option that cannot be used"),
-        (errors.EXIT_FAILED_CELLS, "done, but some cells could not be measured"),
+        (errors.EXIT_FAILED_CELLS, "done, but some cells could not be measured, or `gate` is undecided"),
         (errors.CannotRun.exit_code, "cannot run here: something is missing, or another study holds the host"),
         (errors.EXIT_UNEXPECTED, "unexpected error: one line; the traceback is in the file that it names"),
         (errors.Interrupted.exit_code, "interrupted"),
@@ -241,6 +243,8 @@ def _keys(described: Mapping[str, keys.Key]) -> list[str]:
     return table(("key", "unit", "meaning"), rows)
 
 
+GATE = """A comparison of two builds, the levels of `ml_server_image`, in one topology at one load. `study.py gate`
+makes such a grid of any other one ([Use a study in CI](../how-to/ci.md))."""
 REPEATS = """A number of blocks, or a stopping rule (rule E16): the study adds blocks until every watched gain is
 narrow enough, and at least five if it has them. Five blocks make a statement, three or four are indicative, fewer have
 no interval. Predicted-idle cells are measured in two blocks only. Write `repeats: 5` or

@@ -26,7 +26,6 @@ from report.tables import article, capacity, cells, gains, requests, rules, tria
 from report.tables import cost as cost_table
 from report.tables import failover as failover_table
 
-QUESTION = "how much does each additional server add?"
 LARGE_LINE, SMALL_LINE = 56, 100  # letters of a line on page 1: of a sentence on a load, and of a finding
 TEXT_HEIGHT = 470  # of page 1 for sentences, chart and findings, in points
 LOWEST, HIGHEST = 150, 320  # height of the first chart, pixels
@@ -63,7 +62,7 @@ class Report:
     """The whole report in reading order."""
 
     title: str
-    question: str = QUESTION
+    question: str
     hash: str
     created: str
     state: str
@@ -84,6 +83,7 @@ class Report:
     article: Table | None
     effects: Table | None
     failover: Table | None
+    gate: Table | None  # both builds
     cost: CostSection | None
     lookup: Lookup | None  # None until a topology has a valid trial
     trials: Table
@@ -110,6 +110,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
     samples = (row for data in counted.values() for row in data.samples)
     report = Report(
         title=study.name,
+        question=answer.question(summary),
         hash=folder.rsplit("-", 1)[-1],
         created=phrases.moment(study.created_at),
         state="complete" if done >= planned else f"{done} of {planned} trials measured so far",
@@ -129,6 +130,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         evidence=evidence.sentences(study, summary),
         article=article.table(study.name, in_order, summary.cells),
         effects=gains.effect_table(summary.factor_effects, summary.capacity_effects),
+        gate=cells.build_table(summary.gate),
         failover=failover_table.table(summary.failovers, grid.evidence),
         cost=costs,
         lookup=_lookup(summary),

@@ -12,14 +12,14 @@ import docker.errors
 import requests
 
 from harness import docker_context
-from harness.errors import CannotRun
+from harness.errors import MachineNotReady
 
 # An engine may close the output of a command before it has the command's exit code.
 EXIT_WITHIN_S = 5.0
 
 
 def connect(url: str | None = None) -> docker.DockerClient:
-    """A client of the engine at a URL, or of the docker command's engine; raises CannotRun if it does not answer."""
+    """A client of the engine at a URL, or of the docker command's engine; raises MachineNotReady without an answer."""
     try:
         if url:
             client = docker.DockerClient(base_url=url, timeout=30, max_pool_size=64)
@@ -27,14 +27,14 @@ def connect(url: str | None = None) -> docker.DockerClient:
             client = docker.from_env(timeout=30, max_pool_size=64, environment=environment())
         client.ping()
     except (docker.errors.DockerException, requests.RequestException) as error:
-        raise CannotRun(f"no container engine answers: {error}. Fix: run 'python study.py doctor'.") from None
+        raise MachineNotReady(f"no container engine answers: {error}. Fix: run 'python study.py doctor'.") from None
     return client
 
 
 def environment() -> dict[str, str]:
-    """The environment with DOCKER_HOST as the docker command resolves it; raises CannotRun if it is unusable here."""
+    """The environment with DOCKER_HOST as the docker command resolves it; raises MachineNotReady if it is unusable."""
     if problem := unusable():
-        raise CannotRun(problem)
+        raise MachineNotReady(problem)
     return {**os.environ, **docker_context.variables(os.environ, Path.home())}
 
 

@@ -17,7 +17,7 @@ from harness import bootstrap
 from harness.deploy import container_engine, cpu_benchmark
 from harness.deploy.ansible import Ansible
 from harness.deploy.container_engine import connect
-from harness.errors import CannotRun, StudyError
+from harness.errors import MachineNotReady, StudyError
 
 # The default study's largest rate, and the CPU time it may need per second and core: time scaling by up to 8, 60 % of a
 # core, and a margin of 50 % for the rough benchmark.
@@ -68,7 +68,7 @@ def _engine() -> Check:
         client = connect()
         found = f"{client.version().get('Version')}, {client.info().get('NCPU')} cores"
         return Check(name, f"{found}, at {os.environ.get('DOCKER_HOST') or 'the default socket'}", "")
-    except CannotRun as error:
+    except MachineNotReady as error:
         if unusable := container_engine.unusable():
             return Check(name, "", unusable)
         if "ermission denied" in str(error):
@@ -173,7 +173,7 @@ def may_install() -> bool:
 def prepare(root: Path, notify: Callable[[str], None]) -> None:
     """Install and start missing programs; return at once if there are none. `notify` gets a line for each step.
 
-    Raises CannotRun with the commands to run if this program may not install packages.
+    Raises MachineNotReady with the commands to run if this program may not install packages.
     """
     missing = [check for check in check_programs() if not check.ok]
     if not missing:
@@ -181,17 +181,17 @@ def prepare(root: Path, notify: Callable[[str], None]) -> None:
     what = ", ".join(check.name.split(",")[0] for check in missing)
     if not may_install():
         commands = "\n".join(f"  {check.fix}    # {check.name}" for check in missing)
-        raise CannotRun(f"missing on this machine: {what}. Fix: run these commands and start again:\n{commands}")
+        raise MachineNotReady(f"missing on this machine: {what}. Fix: run these commands and start again:\n{commands}")
     notify(f"preparing this machine: {what}")
     began = time.monotonic()
     try:
         Ansible(root, None).run("playbooks/prepare-controller.yml", timeout_s=600)
     except StudyError as error:
-        raise CannotRun(f"cannot prepare this machine: {error}") from None
+        raise MachineNotReady(f"cannot prepare this machine: {error}") from None
     notify(f"this machine is ready after {time.monotonic() - began:.0f} s")
     still = [check for check in check_programs() if not check.ok]
     if still:
-        raise CannotRun("still missing:\n" + "\n".join(f"  {check.fix}    # {check.name}" for check in still))
+        raise MachineNotReady("still missing:\n" + "\n".join(f"  {check.fix}    # {check.name}" for check in still))
 
 
 def _print(text: str) -> None:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from harness.grid import http, ngrinder_limits, objectives, row_checks, server_failure
 from harness.grid.amount import Search
 from harness.grid.cell import OWN_FACTORS, Cell
+from harness.grid.cells import FixedCells
+from harness.grid.gate import IMAGE
 from harness.grid.load import check_level, written
 from harness.grid.schema import MOST_CELLS, Grid
 from harness.grid.traffic_checks import TrafficChecker
@@ -50,6 +52,7 @@ class Checker:
         yield from self.requests()
         yield from ngrinder_limits.problems(self.grid)
         yield from self.objectives()
+        yield from self.gate()
         partial = list(self.partial_cells())
         yield from partial
         too_many = partial or list(self.sizes())
@@ -119,6 +122,21 @@ class Checker:
         names = [each.name for each in self.grid.requests]
         if names and not any(path[0] in ("traffic", "request") for path in self.replaced):
             yield from objectives.unknown_names(self.grid.objectives, names)
+
+    def gate(self) -> Iterator[Problem]:
+        """Check that a grid with a gate compares two builds, and may have more blocks than the fewest."""
+        if self.grid.gate is None:
+            return
+        cells, builds = self.grid.cells, self.grid.levels.get(IMAGE, ())
+        if not isinstance(cells, FixedCells) or len(builds) != 2 or cells.combinations != 2:
+            words = (
+                f"gate: two builds are compared at one load in one topology. Fix: give {IMAGE} two levels, all other "
+            )
+            yield ("gate",), f"{words}factors one; study.py gate does so"
+        elif self.grid.exclude or self.grid.include or "fail_servers" in self.grid.factors:
+            yield ("gate",), "gate: exclude, include and fail_servers are not allowed. Fix: remove them"
+        if self.grid.repeats.fixed:
+            yield ("repeats",), "gate: a fixed number of repeats leaves nothing to decide. Fix: write {min: 6, max: 20}"
 
     def sizes(self) -> Iterator[Problem]:
         """Check the number of cells and trials."""

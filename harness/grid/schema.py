@@ -25,6 +25,7 @@ from harness.grid.cells import FixedCells, SearchedCells
 from harness.grid.counter import RequestsMetric
 from harness.grid.dataset import Dataset
 from harness.grid.factors import Factors, LevelsOrSearch, SomeLevels
+from harness.grid.gate import Gate
 from harness.grid.load import LOAD_FACTORS, RATE, VUSERS, Load
 from harness.grid.objectives import Objectives
 from harness.grid.request import Expect, Request
@@ -114,6 +115,16 @@ class Grid(GridPart, Caching):
     budget: Budget = Field(default=Budget(), description="limits of time and cost")
     target: Annotated[Rate, Field(gt=0)] | None = Field(
         default=None, description="load, at full speed, for which the report names the cheapest topology"
+    )
+    gate: Gate | None = Field(
+        default=None,
+        description="comparison of two builds that ends when it is decided; `study.py gate` writes it",
+        exclude_if=unset,
+    )
+    quick: Switch = Field(
+        default=False,
+        description="indicative study of two topologies at one load, as with `--quick`",
+        exclude_if=lambda value: not value,  # new keys change no stored grid
     )
     evidence: Thresholds = Field(default=Thresholds(), description="thresholds of the evidence rules, by name")
     _time_factor: float = PrivateAttr(1.0)

@@ -2,7 +2,8 @@
 
 Every block up to the minimum number holds all cells, except predicted-idle ones (`harness.plan.predicted_idle`).
 Further blocks hold the watched cells only, until every watched gain is as precise as requested. The plan is a function
-of the recorded trials, so a resumed study has the same plan as an uninterrupted one.
+of the recorded trials, so a resumed study has the same plan as an uninterrupted one. A gate has a rule of its own: it
+ends with the block that decides it, by limits that hold for every number of looks.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from harness.words import percent
 
 if TYPE_CHECKING:
     from harness.summarise.capacity.capacity import Capacity
+    from harness.summarise.comparison.gate import GateResult
     from harness.summarise.gains.gain import Gain
 
 
@@ -66,6 +68,20 @@ def decide(
     return Decision(go_on=True, why=f"not yet within ±{percent(target)}: {', '.join(names)}")
 
 
+def decide_gate(found: GateResult | None, blocks: int, most: int) -> Decision:
+    """Decide after `blocks` complete blocks of at most `most` whether a gate needs another one."""
+    from harness.summarise.comparison.gate import GateConclusion  # imports numpy
+
+    conclusion = found.conclusion if found else GateConclusion.UNDECIDED
+    if conclusion is not GateConclusion.UNDECIDED:
+        return Decision(go_on=False, why=f"the gate is decided after {blocks} blocks: {conclusion}")
+    if found is not None and found.obstacle and found.is_hopeless:
+        return Decision(go_on=False, why=f"the gate cannot be decided: {found.obstacle.text}")
+    if blocks >= most:
+        return Decision(go_on=False, why=f"{blocks} blocks (the maximum) did not decide the gate")
+    return Decision(go_on=True, why=f"the gate is not decided after {blocks} of {most} blocks")
+
+
 def trials(
     grid: Grid, kind: str, records: Mapping[str, TrialRecord], terms: Terms = order.NEW
 ) -> tuple[list[PlannedTrial], Decision | None]:
@@ -92,6 +108,12 @@ def trials(
 
         so_far = {where: record for where, record in records.items() if record.repeat <= blocks}
         summary = summarise_records(grid, so_far)
+        if grid.gate is not None:
+            decision = decide_gate(summary.gate, blocks, rule.max)
+            if not decision.go_on:
+                break
+            planned += order.block(cells, blocks + 1, grid, kind, terms)
+            continue
         capacities = summary.capacities if loads_adapt(grid) else []
         decision = decide(rule, rule.target(kind), blocks, summary.gains, capacities, earliest=terms.earliest_stop)
         if not decision.go_on:

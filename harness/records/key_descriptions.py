@@ -360,7 +360,9 @@ STUDY: dict[str, Key] = {
     "calibration.study": Key("the study"),
     "stopping.min": Key("minimum number of blocks", "blocks"),
     "stopping.max": Key("maximum number of blocks", "blocks"),
-    "stopping.until": Key("half width that every watched gain must reach; `null` for a fixed number", "share"),
+    "stopping.until": Key(
+        "half width that every watched gain must reach; `null` for a fixed number or a gate", "share"
+    ),
     "stopping.earliest": Key("block from which on precision may end the study", "blocks"),
     "stopping.decision.go_on": Key("whether another block is needed; `decision` is `null` until then"),
     "stopping.decision.why": Key("the reason, in words"),

@@ -14,7 +14,9 @@ from harness.deploy.inventory.files import programs, resolve_path, unreadable
 from harness.deploy.inventory.hosts import Inventory
 from harness.deploy.inventory.resolve import find
 from harness.deploy.role_values import ROLES, RoleValues
+from harness.grid import derive
 from harness.grid.cell import Cell
+from harness.grid.checks import Checker
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.reading import read_grid
 from harness.grid.schema import Grid
@@ -145,18 +147,25 @@ def resolve(
     grid_file: Path,
     other_inventory: str | None = None,
     notify: Callable[[str], None] = lambda _: None,
+    derived: Callable[[Grid], Grid] | None = None,
 ) -> StudyConfig:
     """Read and check a grid file with its inventory; raises BadInput.
 
-    An inventory may be a program. `notify` receives a line before that program runs.
+    An inventory may be a program. `notify` receives a line before that program runs. `derived` returns the grid to
+    measure where it is not that of the file, as of a gate.
     """
-    file = read_grid(grid_file, role_variables(root), RoleValues.read(root), DataReader(folder=grid_file.parent))
+    names, values = role_variables(root), RoleValues.read(root)
+    file = read_grid(grid_file, names, values, DataReader(folder=grid_file.parent))
     problems = Problems(file)
     if file.grid is None or not (other_inventory or file.is_sound(("inventory",))):
         problems.reject()
     grid = file.grid or file.usable()
     if other_inventory:
         grid = grid.model_copy(update={"inventory": other_inventory})
+    derived = derived or (derive.quick if grid.quick else None)
+    if derived and not problems:
+        grid = derived(grid)
+        problems.add(Checker(grid, names, values).all())
     where = "--inventory" if other_inventory else f"{grid_file}:{file.document.line(('inventory',))}"
     with problems.collecting():
         path = resolve_path(root, grid.inventory, grid_file.parent, where)

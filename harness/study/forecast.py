@@ -108,7 +108,12 @@ def number_of_blocks(config: StudyConfig) -> list[str]:
         )
         short = window.too_short(config.grid)
         found += [short.sentence] if short else []
-    if not repeats.fixed:
+    if config.grid.gate is not None:
+        found.append(
+            f"Measures {repeats.min} blocks, then up to {repeats.max} until the gate is decided, for at most "
+            f"{2 * repeats.max * config.grid.load.duration / 60:.0f} min of load"
+        )
+    elif not repeats.fixed:
         target = percent(repeats.target(config.inventory.kind))
         found.append(
             f"Measures {repeats.min} blocks, then up to {repeats.max} blocks of the watched cells until every watched "

@@ -26,7 +26,7 @@ def new_record(config: StudyConfig, draw_seed: Callable[[], int]) -> StudyRecord
         stopping=Stopping(
             min=rule.min,
             max=rule.max,
-            until=None if rule.fixed else rule.target(kind),
+            until=None if rule.fixed or grid.gate else rule.target(kind),
             earliest=terms.earliest_stop,
         ),
     )

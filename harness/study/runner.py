@@ -266,7 +266,8 @@ class Study:
             for sentence in [each.sentence for each in state_of(self._grid, self._directory.trials()).results]:
                 self._listener(Message(sentence))
         elif added and added[0].repeat > self._grid.repeats.min:
-            self._listener(Step(f"block {added[0].repeat} is added: the watched gains are not precise enough yet"))
+            why = "the gate is not decided" if self._grid.gate else "the watched gains are not precise enough yet"
+            self._listener(Step(f"block {added[0].repeat} is added: {why}"))
 
     def _verify_predicted_idle(self) -> None:
         """After the first blocks, record whether the predicted-idle cells were idle."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from harness.deploy import cpu_benchmark
-from harness.errors import CannotRun
+from harness.errors import CannotRun, MachineNotReady
 from harness.grid.cell import Cell
 from harness.judge import window_stats
 from harness.observe.watch import Watcher
@@ -151,7 +151,7 @@ def _available_cores(context: TrialContext) -> float:
                 break
             context.wait(0)
     if not best:
-        raise CannotRun(
+        raise MachineNotReady(
             "this machine's available CPU could not be measured in any container. Fix: check the container engine."
         )
     return min(best, cores)

@@ -23,8 +23,10 @@ from harness.summarise.cells.cell import CellSummary, saturated, summarise
 from harness.summarise.cells.failover import CellFailover
 from harness.summarise.cells.requests import ByRequest
 from harness.summarise.comparison import capacity_effects, factors
+from harness.summarise.comparison import gate as gating
 from harness.summarise.comparison.capacity_effects import CapacityEffect
 from harness.summarise.comparison.factors import FactorEffect
+from harness.summarise.comparison.gate import GateResult
 from harness.summarise.cost import CostSummary, Prices
 from harness.summarise.gains import gain, machine_speed, precision, ranges, scalability, server_spread
 from harness.summarise.gains.gain import Gain
@@ -73,6 +75,7 @@ class Summary:
     factor_effects: list[FactorEffect] = field(default_factory=list)  # of factors other than servers and load
     capacity_effects: list[CapacityEffect] = field(default_factory=list)  # the same on capacities
     topologies: CostSummary | None = None  # with their sustainable rates; None without any topology
+    gate: GateResult | None = None  # of two builds, where the grid has a gate
     objectives: list[ObjectiveResult] = field(default_factory=list)
     calibration: CalibrationCheck | None = None
 
@@ -161,6 +164,7 @@ def of_cells(
     findings += [*_control_finding(control), *_slow_servers(cells, limits)]
     findings += machine_speed.findings(speed, widest, limits)
     capacities = by_topology.of_records(grid, records)
+    effects = factors.effects(grid, cells)
     return Summary(
         grid=grid,
         cells=cells,
@@ -183,7 +187,8 @@ def of_cells(
         whole_range_capacity_gains=capacity.whole_ranges(capacities, limits),
         short_window=window.too_short(grid),
         searches=list(searches),
-        factor_effects=factors.effects(grid, cells),
+        factor_effects=effects,
+        gate=gating.result(grid, effects, cells),
         capacity_effects=capacity_effects.effects(grid, capacities),
         topologies=cost.summarise(grid, cells, capacities, records.values(), prices),
         objectives=objectives.judge(grid, cells, gains),

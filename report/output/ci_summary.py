@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 
+from harness.summarise.comparison.gate import GateConclusion, GateResult
 from harness.summarise.summary import Summary
 from harness.words import visible
-from report.model import QUESTION, Report
+from report.model import Report
 
 
 def markdown(report: Report, summary: Summary) -> str:
     """Answer, capacities, gains, requests by name, key findings and objectives as Markdown."""
-    lines = [f"### {_plain(report.title)}: {QUESTION}", ""]
+    lines = [f"### {_plain(report.title)}: {report.question}", ""]
     lines += [*(f"**{_plain(sentence)}**" for sentence in report.answer), ""]
-    for table in (report.capacity, report.gains, report.requests):
+    for table in (report.gate, report.capacity, report.gains, report.requests):
         if table is not None:
             lines += [_row(table.columns), _row(["---"] * len(table.columns)), *(_row(row) for row in table.rows), ""]
             lines += [line for footnote in table.footnotes for line in (_plain(footnote), "")]
+    lines += [_plain(report.gate.note), ""] if report.gate is not None else []
     lines += [*(f"- {_plain(finding)}" for finding in report.findings), ""]
     judged = summary.objectives
     lines += [f"- {'met' if one.met else '**not met**'}: {_plain(one.text)}" for one in judged]
@@ -38,12 +40,13 @@ def _plain(sentence: str) -> str:
 
 
 def junit(report: Report, summary: Summary) -> str:
-    """A JUnit test case for each cell (whether it has a valid trial) and each objective."""
+    """A JUnit test case for each cell (whether it has a valid trial), each objective, and the gate."""
     judged = summary.objectives
     failures = sum(not one.met for one in judged) + sum(cell.failure is not None for cell in report.cells)
-    suite = ElementTree.Element(
-        "testsuite", name=report.title, tests=str(len(judged) + len(report.cells)), failures=str(failures)
-    )
+    tests = len(judged) + len(report.cells)
+    suite = ElementTree.Element("testsuite", name=report.title, tests=str(tests), failures=str(failures))
+    if summary.gate is not None:
+        _add_gate(suite, report, summary.gate)
     for cell in report.cells:
         case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=cell.name)
         if cell.failure is not None:
@@ -61,3 +64,16 @@ def junit(report: Report, summary: Summary) -> str:
         element.attrib.update({name: visible(value) for name, value in element.attrib.items()})
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _add_gate(suite: ElementTree.Element, report: Report, gate: GateResult) -> None:
+    """Add the case of a gate: a regression is a failure, an undecided gate an error."""
+    case = ElementTree.SubElement(suite, "testcase", classname=report.title, name="no regression")
+    kind = {GateConclusion.REGRESSION: "failure", GateConclusion.UNDECIDED: "error"}.get(gate.conclusion)
+    suite.set("tests", str(int(suite.get("tests", "0")) + 1))
+    if kind is None:
+        ElementTree.SubElement(case, "system-out").text = " ".join(report.answer)
+        return
+    ElementTree.SubElement(case, kind, message=report.answer[0]).text = " ".join(report.answer)
+    counted = f"{kind}s"
+    suite.set(counted, str(int(suite.get(counted, "0")) + 1))

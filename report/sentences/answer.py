@@ -17,8 +17,13 @@ from harness.words import load_name
 from report import estimates, phrases
 from report import format as text
 from report.elements import anchor, cell_name
-from report.sentences import capacity, factor_effects, failover, rejections, response_times
+from report.sentences import capacity, factor_effects, failover, gate, rejections, response_times
 
+QUESTION = "how much does each additional server add?"
+INDICATIVE = (
+    "Indicative: a quick study has two topologies, one load and three short blocks. For a statement, run the same "
+    "command without --quick."
+)
 MOST_LOADS = 3  # with a sentence each
 MOST_STEPS = 3  # with a clause each
 
@@ -39,11 +44,20 @@ class CellResult:
 
 
 def answer(summary: Summary) -> list[str]:
-    """Rejections, capacities, a sentence for each load from the largest on, effects of other factors, failovers.
+    """The conclusion of a gate, else rejections, capacities, a sentence for each load from the largest on, and more.
 
-    Without any of them, what else is known. Of more than three loads the largest and the smallest have a sentence of
-    their own; of more than three steps what they have in common is reported. The tables have the rest.
+    Effects of other factors and failovers follow. Without any of them, what else is known. Of more than three loads the
+    largest and the smallest have a sentence of their own; of more than three steps what they have in common is
+    reported. The tables have the rest.
     """
+    if summary.grid.quick:
+        return [INDICATIVE, *_answer(summary)]
+    return _answer(summary)
+
+
+def _answer(summary: Summary) -> list[str]:
+    if summary.gate is not None:
+        return [*gate.sentences(summary.gate), *rejections.sentences(summary)]
     capacities = capacity.sentences(summary)
     first = rejections.sentences(summary) + capacities
     if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.failovers):
@@ -64,6 +78,11 @@ def loads(summary: Summary) -> list[list[Gain]]:
     """The steps of each load, from the largest load on; next to capacities only the loads that add to them."""
     found = _by_load([gain for gain in summary.gains if gain.kind != GainKind.SERVER_FAILURE])
     return _with_capacities(found) if estimates.has_capacities(summary) else found
+
+
+def question(summary: Summary) -> str:
+    """The question that the study answers."""
+    return QUESTION if summary.gate is None else gate.QUESTION
 
 
 def by_cell(summary: Summary) -> list[CellResult]:

@@ -10,6 +10,7 @@ from harness.grid.load import level_of
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.cells.failover import CellFailover
 from harness.summarise.comparison.factors import FactorEffect
+from harness.summarise.comparison.gate import GateResult
 from harness.summarise.gains.gain import Gain, GainCategory
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
@@ -18,7 +19,7 @@ from harness.summarise.topology_choice import Choice, Fit
 from harness.words import load_name
 from report import estimates, phrases
 from report import format as text
-from report.sentences import answer, capacity, rejections
+from report.sentences import answer, capacity, gate, rejections
 from report.spreads import mean_count, mean_share
 
 MOST_WORDS = 25
@@ -60,8 +61,20 @@ class Headline:
 def headlines(summary: Summary) -> list[Headline]:
     """Capacities, then a sentence for each load from the largest on, then effects of other factors and failovers.
 
-    Of more than three loads the largest and the smallest have a sentence of their own.
+    Of more than three loads the largest and the smallest have a sentence of their own. A gate has its conclusion only,
+    and of a quick study the first sentence reports that it is indicative.
     """
+    first = [_plain(answer.INDICATIVE)] if summary.grid.quick else []
+    return first + (_all(summary) if summary.gate is None else [_gate(summary.gate)])
+
+
+def _gate(found: GateResult) -> Headline:
+    before, after = gate.around_the_ratio(found)
+    figure = _figure(found.ratio) if found.ratio is not None else ()
+    return Headline((Piece(before), *figure, Piece(f"{after}.")))
+
+
+def _all(summary: Summary) -> list[Headline]:
     found = _capacities(summary)
     usable = any(cell.usable for cell in summary.cells)
     loads = answer.loads(summary) if usable else []

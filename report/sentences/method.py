@@ -89,6 +89,9 @@ def _blocks(trials: dict[str, TrialData]) -> int:
 def _stopping(study: StudyRecord) -> str:
     """The stopping rule of the study, and its decision."""
     rule = study.stopping
+    if rule is not None and study.nominal_grid.gate is not None:
+        decided = f": {rule.decision.why}" if rule.decision else ""
+        return f"; from {rule.min} to {rule.max} blocks until the gate is decided{decided}"
     if rule is None or rule.until is None:
         return ""
     until = f"; from {rule.min} to {rule.max} blocks until every watched gain is within ±{rule.until:.0%}"

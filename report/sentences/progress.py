@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from harness.grid.load import level_of
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
+from harness.summarise.gains.gain import Gain, GainKind
+from report import format as text
 from report import phrases
 
 SHOWN = 6  # of the next trials
@@ -24,3 +27,17 @@ def sentences(study: StudyRecord, trials: Mapping[str, TrialData]) -> list[str]:
         first += "; more blocks follow while the gains are too imprecise"
     more = "" if len(left) <= SHOWN else f", and {len(left) - SHOWN} more"
     return [f"{first}.", f"Next: {', '.join(left[:SHOWN])}{more}."]
+
+
+def after_first_block(gains: Sequence[Gain]) -> list[str]:
+    """The gains after one block: a sentence for each load, or the reason why there is none yet."""
+    shown: dict[str, list[str]] = {}
+    for gain in sorted(gains, key=lambda each: -level_of(each.others)):
+        if gain.ratio is not None and gain.is_statement:
+            bound = "at least " if gain.kind is GainKind.LOWER_BOUND else ""
+            step = f"{gain.from_servers} → {gain.to_servers} servers: {bound}{text.ratio(gain.ratio)}"
+            shown.setdefault(gain.load, []).append(step)
+    if shown:
+        return [f"after 1 block at {load}: {', '.join(steps)}, preliminary" for load, steps in shown.items()]
+    why = next((f" ({gain.reason})" for gain in gains if gain.reason), "")
+    return [f"after 1 block: no gain is measurable yet{why}"]

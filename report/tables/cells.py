@@ -1,4 +1,4 @@
-"""The tables with a row for each cell: bottleneck, throughput, latency and errors. Pure."""
+"""The tables with a row for each cell: bottleneck, throughput, latency and errors, and both builds of a gate. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from harness.grid.load import RATE
 from harness.records.reasons import ReasonKind
 from harness.records.trial import Component, TrialData
 from harness.summarise.cells.cell import CellSummary
+from harness.summarise.comparison.gate import GateResult
 from report import format as text
 from report.elements import Table, anchor, by_cell, cell_name, link
 from report.tables import reason_phrases
 
 OF_NETWORK = ((ReasonKind.RETRANSMITS, "retransmitted"), (ReasonKind.OVER_ALLOWANCE, "over_allowance"))  # figures
+BUILDS = ["build", "image", "req/s", "p50 (ms)", "p95 (ms)", "failed", "bottleneck", "valid trials"]
+LIMITS = (
+    "The limits in brackets hold although the study looked at its data after every pair of blocks: the lower one in "
+    "97 %, the upper one in 99 % of studies. All other intervals of this report are those of a single look."
+)
 UNSTEADY = "*"  # flags a latency that is not steady
 
 
@@ -133,3 +139,25 @@ def _unsteady(cells: Sequence[CellSummary]) -> str:
     if not found:
         return ""
     return f"{UNSTEADY} Not steady, unlike throughput: {'; '.join(found)}. Fix: a longer ramp_up and duration."
+
+
+def build_table(found: GateResult | None) -> Table | None:
+    """A row for the baseline and one for the candidate; None without a gate."""
+    if found is None:
+        return None
+    effect, (baseline, candidate) = found.effect, found.sides
+    rows = [_build_row("baseline", str(effect.base), baseline), _build_row("candidate", str(effect.level), candidate)]
+    return Table(columns=BUILDS, rows=rows, right=(2, 3, 4, 5, 7), note=LIMITS)
+
+
+def _build_row(build: str, image: str, cell: CellSummary) -> list[str]:
+    return [
+        build,
+        image,
+        text.rate_interval(cell.tps),
+        text.milliseconds(cell.latency_ms.get("p50")),
+        text.milliseconds(cell.latency_with_failures_ms.get("p95")),
+        text.percent(cell.error_rate, 1),
+        str(cell.bottleneck),
+        f"{cell.usable} of {cell.trials}",
+    ]

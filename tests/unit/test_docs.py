@@ -34,7 +34,18 @@ FOR_DEVELOPERS = {"architecture.md": 60, "CONTRIBUTING.md": 40, "glossary.md": 2
 # A file or folder of the clone, where <word> stands for one of many, and what is in it: FILE::NAME.
 NAMED = re.compile(r"[\w.<>-]+(?:/[\w.<>-]*)*(?:::[\w.]+)?")
 FILES = {".py", ".md", ".toml", ".yaml", ".yml", ".js", ".j2"}
-NOT_OF_THE_CLONE = {".venv", ".cache", ".state", "results", "trials", "<cell>", "log", "my-fleet.yml", "hosts.yml"}
+NOT_OF_THE_CLONE = {
+    ".venv",
+    ".cache",
+    ".state",
+    "results",
+    "trials",
+    "<cell>",
+    "log",
+    "..",
+    "my-fleet.yml",
+    "hosts.yml",
+}
 # Ways that pages write something else with a slash.
 NOT_A_PATH = re.compile(r"^(inventory/(ec2-article|$)|aws_ec2\.yml|docker\.io|me/app|\d+/|<role>_)")
 DESCRIBED = {"trial.json": TRIAL, "study.json": STUDY}

@@ -2,11 +2,13 @@
 
 import inspect
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from commands.app import app
 
@@ -49,4 +51,19 @@ def test_a_default_in_the_help_is_the_one_in_force(name: str) -> None:
 def test_options_that_are_wrong_for_a_command_are_not_in_its_help() -> None:
     texts = {name: {each.name: each.help or "" for each in command.params} for name, command in COMMANDS.items()}
     assert "grid" not in texts["down"]["inventory_name"], "it has no grid"
-    assert {name for name in COMMANDS if "one object per line" in texts[name].get("as_json", "")} == {"study.py"}
+    assert {name for name in COMMANDS if "one object per line" in texts[name].get("as_json", "")} == {
+        "study.py",
+        "gate",
+    }
+
+
+def test_the_workflow_in_the_documentation_is_valid_and_its_command_can_be_run() -> None:
+    """As GitHub reads it: one job, whose step has a command line of this program."""
+    page = (ROOT / "docs" / "how-to" / "ci.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"(?ms)^```yaml\n(name: performance\n.+?)^```", page)
+    steps = yaml.safe_load(text)["jobs"]["gate"]["steps"]
+    (line,) = [step["run"] for step in steps if "study.py gate" in step.get("run", "")]
+    command, given = parsed(shlex.split(line)[2:])
+    assert command == "gate"
+    assert (given["baseline"], given["candidate"]) == ("app:baseline", "app:candidate")
+    assert {"markdown", "junit", "grid"} <= given.keys()
