@@ -36,7 +36,8 @@ def _reset(connections: Connections, host: Host, command: list[str]) -> None:
     if code:
         printed = output.strip()[-300:] or "no output"
         raise TrialFailed(
-            f"{host.name}: {NAME} failed with exit code {code}: {printed}. Fix: correct the command {shlex.join(command)}."
+            f"{host.name}: {NAME} failed with exit code {code}: {printed}. "
+            f"Fix: correct the command {shlex.join(command)}."
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LABELS = {"postgresql": "PostgreSQL", "mysql": "MySQL", "redis": "Redis"}
+CORES = {"redis": 1}  # that one program can use: Redis executes commands on a single thread
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Connections that execute a statement or hold a transaction, without this one. Those for superusers are for no server.
 # psql keeps its output until a page is full, but not what it gives to another program.

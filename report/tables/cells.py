@@ -10,6 +10,7 @@ from harness.summarise.cells.cell import CellSummary
 from report import format as text
 from report.elements import Table, anchor, by_cell, cell_name, link
 
+SHARED_COLUMNS = ("dependency CPU", "its connections")  # only of studies with dependencies
 UNSTEADY = "*"  # flags a latency that is not steady
 
 
@@ -34,7 +35,7 @@ def throughput_table(cells: Sequence[CellSummary]) -> Table:
 def bottleneck_table(cells: Sequence[CellSummary], trials: Mapping[str, TrialData]) -> Table:
     """The bottleneck of each cell, with the means of the figures that it is decided by, over the valid trials."""
     is_open = any(RATE in cell.cell for cell in cells)
-    mine = by_cell(trials)
+    mine, shared = by_cell(trials), _has_dependencies(trials)
     return Table(
         columns=[
             "cell",
@@ -43,17 +44,24 @@ def bottleneck_table(cells: Sequence[CellSummary], trials: Mapping[str, TrialDat
             "throttled",
             "balancer CPU",
             "generator CPU",
+            *SHARED_COLUMNS[: 2 * shared],
             "share of offered load" if is_open else "share of users’ maximum rate",
             "R / R0",
             "reason",
         ],
-        rows=[_bottleneck_row(cell, mine.get(anchor(cell.cell), []), is_open=is_open) for cell in cells],
-        right=(2, 3, 4, 5, 6, 7),
+        rows=[_bottleneck_row(cell, mine.get(anchor(cell.cell), []), is_open=is_open, shared=shared) for cell in cells],
+        right=tuple(range(2, 8 + 2 * shared)),
         ids=tuple(anchor(cell.cell) for cell in cells),
     )
 
 
-def _bottleneck_row(cell: CellSummary, trials: Sequence[TrialData], *, is_open: bool) -> list[str]:
+def _has_dependencies(trials: Mapping[str, TrialData]) -> bool:
+    return any(data.record.context and data.record.context.dependencies for data in trials.values())
+
+
+def _bottleneck_row(
+    cell: CellSummary, trials: Sequence[TrialData], *, is_open: bool, shared: bool = False
+) -> list[str]:
     valid = [data for data in trials if data.record.usable]
 
     def mean(name: str) -> float | None:
@@ -68,6 +76,7 @@ def _bottleneck_row(cell: CellSummary, trials: Sequence[TrialData], *, is_open: 
         text.percent(mean("server_throttled")),
         text.percent(mean("balancer_cpu")),
         text.percent(mean("generator_cpu")),
+        *(text.percent(mean(name)) for name in ("dependency_cpu", "dependency_connections")[: 2 * shared]),
         text.percent(mean("of_offered" if is_open else "of_users_bound")),
         _ratio(mean("response_s"), mean("unloaded_s")),
         cell.reason,
