@@ -222,7 +222,7 @@ def _recorded_context(context: TrialContext, trial: Trial, load: LoadRun, report
 
 
 def _dependencies(context: TrialContext) -> dict[str, Dependency]:
-    """Return the observed dependencies by host; several of one kind are told apart by their hosts."""
+    """Return the observed dependencies by host; several of one kind have their hosts in their names."""
     hosts = context.probes.dependencies
     kinds = Counter(str(host.variables.get("dependency_kind") or "") for host in hosts)
     found = {}
