@@ -298,7 +298,7 @@ def test_only_servers_reach_the_ports_of_dependencies(rented: dict[str, Any], tm
     assert {(r["FromPort"], each["CidrIp"]) for r in rules for each in r["IpRanges"]} == {(22, "192.0.2.7/32")}
     assert servers["IpPermissions"] == []
     found = hosts_of(tmp_path / "inventory")
-    assert found["db"]["dependency_address"] == found["db"]["private_ip"]
+    assert found["db"]["dependency_address"] == "{{ private_ip }}"
     done = play("ec2-down", {**rented, **other})
     assert done.returncode == 0, done.stdout[-3000:]
     assert left("shared") == []
