@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,7 @@ class Probes:
         except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
             return  # the container ended, or the connection to its host did
 
-    def connections(self, host: Host) -> Iterator[dict[str, Any]]:
+    def connections(self, host: Host) -> Generator[dict[str, Any], None, None]:
         """Established connections at a dependency's port, about once a second, until closed; nothing without /proc."""
         program = Path(__file__).parent.joinpath("agents", "connections.py")
         port = str(host.variables.get("dependency_port") or 0)

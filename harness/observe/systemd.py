@@ -83,4 +83,5 @@ def json_lines(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
     finally:
         process.kill()
+        process.stdout.close()
         process.wait()

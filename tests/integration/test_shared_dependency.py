@@ -1,8 +1,8 @@
 """Dependencies that the servers share, in the lab: deployed, observed, reset, and the bottleneck of a known truth."""
 
+import contextlib
 import json
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +15,7 @@ from harness.deploy.inventory.hosts import Host, Inventory
 from harness.deploy.inventory.resolve import describe
 from harness.errors import TrialFailed
 from harness.observe.containers import Probes
-from harness.observe.watch import Watcher
 from harness.records.directory import StudyDirectory
-from harness.records.series import HostSample
 from harness.records.trial import Component
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.summary import summarise_directory
@@ -52,17 +50,6 @@ def db(shared: Inventory, deployed: Inventory, engine: docker.DockerClient) -> I
         container.remove(force=True, v=True)
 
 
-def readings(watcher: Watcher, host: Host, within_s: float = 20.0) -> list[HostSample]:
-    """Return the samples of a host, once some have its connections."""
-    deadline = time.monotonic() + within_s
-    while True:
-        found = [row for row in watcher.samples("generator") if row.host == host.name]
-        if sum(row.connections is not None for row in found) >= 2:
-            return found
-        assert time.monotonic() < deadline, found
-        time.sleep(0.2)
-
-
 @pytest.mark.concurrent
 def test_a_dependency_is_deployed_observed_and_reset(db: Host, shared: Inventory, engine: docker.DockerClient) -> None:
     deploy = ("playbooks/deploy-dependencies.yml", "-i", INVENTORY, "-e", json.dumps(API))
@@ -76,16 +63,15 @@ def test_a_dependency_is_deployed_observed_and_reset(db: Host, shared: Inventory
     )
     site = Inventory(shared.path, (*(host for host in shared.hosts if host.name != db.name), api))
     with Connections(site) as connections, socket.create_connection((api.private_ip, 8080), 5):
-        watcher = Watcher(Probes(site, connections), [api.name], time.time())
-        rows = readings(watcher, api)
-        watcher.stop()
+        probes = Probes(site, connections)
+        with contextlib.closing(probes.connections(api)) as counts:
+            assert next(counts)["established"] == 1
+        assert list(probes.connection_use(api, 1)) == [], "an API has no view"
+        assert probes.role(api.name) == "dependency"
+        assert probes.states()[api.name].cpus == 0.5
         dependency_reset.run(connections, site, {"dependency_reset": ["true"]})
         with pytest.raises(TrialFailed, match="db: dependency_reset failed with exit code 1"):
             dependency_reset.run(connections, site, {"dependency_reset": ["false"]})
-    assert {row.role for row in rows} == {"dependency"}
-    assert rows[-1].connections == 1
-    assert rows[-1].received_mb_per_s is not None
-    assert rows[-1].in_use is None, "an API has no view"
 
 
 @pytest.mark.long
