@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Response
@@ -11,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service import account_routes, counting
 from service.accounts import Accounts
+from service.database import Database
 from service.model import BRIGHTEST, PIXELS, DigitClassifier
 from service.pace import Pacer
 from service.settings import Settings
@@ -50,7 +53,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     classifier = DigitClassifier(settings.model_path)
     pacer = None if settings.pace is None else Pacer(settings.pace, counting.count_slots)
     counting.CAPACITY.set(0.0 if settings.pace is None else settings.pace.rate_per_s)
-    app = FastAPI(title="Digit classifier", version="1.0", redoc_url=None)
+    database = None if settings.database is None else Database(settings.database)
+
+    @contextlib.asynccontextmanager
+    async def connected(_: FastAPI) -> AsyncIterator[None]:
+        if database is not None:
+            await database.open()
+        yield
+        if database is not None:
+            await database.close()
+
+    app = FastAPI(title="Digit classifier", version="1.0", redoc_url=None, lifespan=connected)
     app.add_middleware(counting.CountRequests)
 
     @app.post("/predict")
@@ -66,6 +79,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         predictions = [Digit(label=p.label, confidence=p.confidence) for p in classifier.predict(images)]
         if slot is not None:
             await slot
+        if database is not None:
+            await database.hold()
         return PredictResponse(predictions=predictions)
 
     account_routes.add(app, Accounts(settings.password), pacer)

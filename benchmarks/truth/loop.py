@@ -5,6 +5,7 @@ Its users behave as those of roles/locust/files/image/users.py, and that role's 
 
 from __future__ import annotations
 
+import math
 import random
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,8 @@ from typing import Any, NamedTuple
 from benchmarks.truth.pace import Pace, Server
 from benchmarks.truth.parts import residual_s
 
-SEND, ANSWER = 0, 1
+SEND, ANSWER, SERVED = 0, 1, 2
+Event = tuple[float, int, int, float, str]  # moment, number, what, when it was sent, error; no two have one number
 LAG_EVERY_S = 0.05  # interval of the samples of the generator's event loop
 LAG_S = 0.0005  # mean delay of a healthy event loop
 
@@ -26,7 +28,9 @@ class Setup:
 
     `patience_s` is the timeout of a request; with `drops` servers do not start requests that timed out. `path_s` is
     the network time of a request between balancer and server. `link_per_s` is the capacity of the link to the balancer
-    in requests per second; None for an unlimited link.
+    in requests per second; None for an unlimited link. After its work a server may need a database that all servers
+    share: one of `database_workers` connections for `database_s` seconds, of which the share `database_cpu` uses CPU.
+    `database_workers` 0 is no database.
     """
 
     users: tuple[int, ...] = (180,)
@@ -44,6 +48,9 @@ class Setup:
     balancer_cap: float = 0.4
     generator_s: float = 0.004
     balancer_s: float = 0.002
+    database_workers: int = 0
+    database_s: float = 0.0
+    database_cpu: float = 1.0
     paced: bool = False  # servers report the use of their slots (workers), as in the lab
     residual: bool = True  # users start in the middle of a think time, else with a request
 
@@ -51,6 +58,16 @@ class Setup:
     def rate(self) -> float:
         """The capacity of one server in requests per second."""
         return self.workers / self.service_s
+
+    @property
+    def database(self) -> Server | None:
+        """A new database; None without one."""
+        return Server(Pace([(-10.0, 1.0)]), self.database_workers) if self.database_workers else None
+
+    @property
+    def database_rate(self) -> float:
+        """The capacity of the database in requests per second; infinite without one."""
+        return self.database_workers / self.database_s if self.database_workers else math.inf
 
     def changed(self, **more: Any) -> Setup:
         return replace(self, **more)
@@ -73,6 +90,7 @@ class SimulatedLoad:
     log: list[Logged] = field(default_factory=list)
     processed: list[float] = field(default_factory=list)  # when the generator sent or stamped something
     over_at: float = 0.0
+    database: Server | None = None  # the one that all servers share
 
 
 def thawed(freezes: Sequence[tuple[float, float]]) -> Callable[[float], float]:
@@ -100,18 +118,14 @@ def run(
     end_s, patience_s, path_s = setup.duration_s, setup.patience_s, setup.path_s
     low, span = 0.5 * setup.think_s, setup.think_s
     turn, count = 0, len(servers)
+    database = result.database = setup.database
     link = None if setup.link_per_s is None else Server(Pace([(0.0, setup.link_per_s)]), workers=1)
-    processed, log = result.processed.append, result.log.append
-    # (moment, number, what, when it was sent, error): no two have the same number.
-    heap: list[tuple[float, int, int, float, str]] = []
+    processed, heap = result.processed.append, _first_sends(setup, users, draw)
+    waiting: dict[int, tuple[float, int]] = {}  # number → when the request reached the servers, and which one
     number = users
-    for user in range(users):
-        begin = draw.uniform(0, setup.ramp_up_s)
-        heap.append((begin, user, SEND, -1.0, ""))
-    heapify(heap)
     while heap:
-        at, _, what, sent, error = heappop(heap)
-        if freezes:
+        at, request, what, sent, error = heappop(heap)
+        if freezes and what != SERVED:
             at = thaw(at)
         number += 1
         if what == SEND:
@@ -129,13 +143,17 @@ def run(
             processed(at)
             arrives = at if link is None else link.take(at, 1.0, patience_s, drops=False)
             rest_s = at + patience_s - arrives
-            server = servers[turn % count]
-            done = server.take(arrives + path_s / 2, next(works), rest_s, drops=setup.drops) + path_s / 2
-            late = done > at + patience_s
-            ended = at + patience_s if late else done
-            log(Logged(ended, ended - at, max(0.0, ended - arrives), turn % count, "499" if late else "200"))
-            heappush(heap, (ended, number, ANSWER, at, "timeout" if late else ""))
+            done = servers[turn % count].take(arrives + path_s / 2, next(works), rest_s, drops=setup.drops)
+            if database is not None and done < math.inf:
+                # Requests reach the database in the order in which servers end them.
+                waiting[number] = arrives, turn % count
+                heappush(heap, (done, number, SERVED, at, ""))
+            else:
+                heappush(heap, _ended(result, setup, at, arrives, turn % count, done, number))
             turn += 1
+        elif what == SERVED and database is not None:
+            done = database.take(at, setup.database_s, math.inf, drops=False)
+            heappush(heap, _ended(result, setup, sent, *waiting.pop(request), done, number))
         else:
             recorder.answered(at, sent, error)
             processed(at)
@@ -146,6 +164,24 @@ def run(
         result.over_at = at
     _sample_event_loop(setup, thaw, draw, recorder)
     return result
+
+
+def _first_sends(setup: Setup, users: int, draw: random.Random) -> list[Event]:
+    """A heap with the beginning of each user."""
+    heap: list[Event] = [(draw.uniform(0, setup.ramp_up_s), user, SEND, -1.0, "") for user in range(users)]
+    heapify(heap)
+    return heap
+
+
+def _ended(
+    result: SimulatedLoad, setup: Setup, sent: float, arrives: float, server: int, done: float, number: int
+) -> Event:
+    """Log a request that is answered at `done`, or times out before; return the event of its end."""
+    answered = done + setup.path_s / 2
+    late = answered > sent + setup.patience_s
+    ended = sent + setup.patience_s if late else answered
+    result.log.append(Logged(ended, ended - sent, max(0.0, ended - arrives), server, "499" if late else "200"))
+    return ended, number, ANSWER, sent, "timeout" if late else ""
 
 
 def _sample_event_loop(setup: Setup, thaw: Callable[[float], float], draw: random.Random, recorder: Any) -> None:

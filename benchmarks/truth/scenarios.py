@@ -17,6 +17,9 @@ LONG_THINK = Setup(users=(2000,), think_s=20.0, duration_s=35.0, workers=20, gen
 # A slow service: 30 requests at once, each for 15 s.
 SLOW_SERVICE = Setup(users=(140,), workers=30, service_s=15.0, ramp_up_s=15.0, duration_s=62.0, patience_s=120.0)
 
+# A database with half of the capacity of three servers. More users would first fill the servers' queues, which take
+# seconds to move on to the database.
+SMALL_DATABASE = Setup(users=(110,), database_workers=3, database_s=0.1)
 SCENARIOS = (
     Scenario(name="quiet, 3 %", setup=Setup(users=(60, 180)), criterion=QUIET),
     Scenario(name="noisy, 9 %", noise=0.09, setup=Setup(users=(60, 180)), criterion=QUIET),
@@ -85,6 +88,28 @@ SCENARIOS = (
         criterion="no `balancer`",
     ),
     Scenario(name="generator at 85 % for one second", busy_second=0.68, criterion="none invalid"),
+    Scenario(
+        name="a database at half of its capacity",
+        setup=Setup(database_workers=12, database_s=0.1),
+        criterion="coverage ≥ 93 %, `dependency` in ≤ 1 % of trials",
+    ),
+    Scenario(
+        name="the same, paced servers",
+        setup=Setup(database_workers=12, database_s=0.1, paced=True),
+        criterion="coverage ≥ 93 %, `dependency` in ≤ 1 % of trials",
+    ),
+    Scenario(
+        name="a database whose CPU is full",
+        setup=SMALL_DATABASE,
+        truth=(1.5, 1.0),
+        criterion="`dependency` in all trials that it limits",
+    ),
+    Scenario(
+        name="a database whose connections are full",
+        setup=SMALL_DATABASE.changed(database_cpu=0.1, paced=True),
+        truth=(1.5, 1.0),
+        criterion="`dependency` in all trials that it limits",
+    ),
     Scenario(
         name="the way to the balancer is full",
         setup=Setup(link_per_s=15.0),

@@ -125,7 +125,12 @@ def true_bottleneck(scenario: Scenario, servers: int, users: int) -> Component:
     capacity = servers * setup.rate / slow
     if setup.link_per_s is not None and setup.link_per_s < capacity:
         return Component.NETWORK
-    bound = users_bound(users, setup.service_s + setup.path_s, setup.think_s)
+    bound = users_bound(users, setup.service_s + setup.database_s + setup.path_s, setup.think_s)
+    least = min(capacity, setup.database_rate)
+    if least * CLEARLY < bound and max(capacity, setup.database_rate) < least * CLEARLY:
+        return Component.UNKNOWN  # servers and database have nearly the same capacity
+    if setup.database_rate * CLEARLY < bound and setup.database_rate < capacity:
+        return Component.DEPENDENCY
     if capacity * CLEARLY < bound:
         return Component.SERVER
     return Component.LOAD if bound * CLEARLY < capacity else Component.UNKNOWN
@@ -158,7 +163,7 @@ def _count_trial(count: Tally, scenario: Scenario, record: TrialRecord, *, froze
 def _users_rate(scenario: Scenario, record: TrialRecord) -> float:
     """The maximum rate of users, who hardly ever wait for each other."""
     setup = scenario.setup
-    return users_bound(int(record.cell["vusers"]), setup.service_s + setup.path_s, setup.think_s)
+    return users_bound(int(record.cell["vusers"]), setup.service_s + setup.database_s + setup.path_s, setup.think_s)
 
 
 def _count_study(count: Tally, scenario: Scenario, summary: Summary) -> None:

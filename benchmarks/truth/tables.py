@@ -29,6 +29,7 @@ COMPONENTS = (
     Component.GENERATOR,
     Component.BALANCER,
     Component.NETWORK,
+    Component.DEPENDENCY,
     Component.UNKNOWN,
 )
 

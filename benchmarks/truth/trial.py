@@ -16,12 +16,13 @@ from benchmarks.truth.pace import Array, Pace, Server
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
 from harness.plan.order import PlannedTrial
-from harness.records.context import Context, HostState, HostStates, Pacing
+from harness.records.context import Context, Dependency, HostState, HostStates, Pacing
 from harness.records.counters import BalancerCounters, Counters, GeneratorCounters
 from harness.records.series import BalancerSample, HostSample, MachineSample
 from harness.records.trial import Outcome, TrialData, TrialRecord
 
 MACHINE, CORES, IDLE = "this machine", 4, 0.05  # all hosts are on it; cores that its own processes use
+DATABASE_CAP = 0.5  # CPU allowance of a database that servers share, in cores
 READ_NOISE = 0.005  # relative, of a reading of CPU usage
 SEGMENTS, RETRANSMITTED = 8, 0.0002  # TCP segments of a request, and the share of retransmitted ones
 CEILING = 8.0  # times the capacity of three servers
@@ -98,6 +99,7 @@ def _names(servers: Sequence[Server]) -> list[str]:
 def _caps(setup: Setup, servers: Sequence[Server]) -> dict[str, float]:
     """CPU allowance of every container, in cores."""
     return {
+        **({"database": DATABASE_CAP} if setup.database_workers else {}),
         **dict.fromkeys(_names(servers), setup.server_cap),
         "generator": setup.generator_cap,
         "balancer": setup.balancer_cap,
@@ -131,6 +133,7 @@ def _context(
         ceiling=CEILING * 3 * setup.rate,
         machine_of=dict.fromkeys(_caps(setup, servers), MACHINE),
         network=network,
+        dependencies={"database": Dependency(name="database")} if setup.database_workers else {},
         pacing=_slots(names, servers, grid.window_from_s, grid.load.duration) if setup.paced else {},
     )
 
@@ -201,6 +204,16 @@ def _hosts(
     for i, server in enumerate(servers):
         edges = seconds + random_of.random()
         read(f"server-{i + 1}", server.cpu_share(edges) * setup.server_cap, edges[1:])
+    if result.database is not None:
+        edges = seconds + random_of.random()
+        used = result.database.cpu_share(edges)
+        read("database", used * setup.database_cpu * DATABASE_CAP, edges[1:])
+        in_use = (used * setup.database_workers).round()
+        rows = [row for row in found if row.host == "database"]
+        found[-len(rows) :] = [
+            replace(row, role="dependency", in_use=int(count), most_connections=setup.database_workers)
+            for row, count in zip(rows, in_use, strict=True)
+        ]
     processed, ended = np.array(result.processed), np.array([row.ended for row in result.log])
     edges = seconds + random_of.random()
     read("balancer", spent(ended, setup.balancer_s, edges), edges[1:])

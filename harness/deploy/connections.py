@@ -138,7 +138,7 @@ class Connections:
 
     def __init__(self, inventory: Inventory) -> None:
         self._folder = _socket_folder()
-        machines = [host for host in inventory.hosts if host.is_machine]
+        machines = [host for host in inventory.observed if host.is_machine]
         self._tunnels = {host.name: Tunnel(host, self._folder / str(n)) for n, host in enumerate(machines)}
         self._clients: dict[str, docker.DockerClient] = {}
         self._http: list[httpx.Client] = []

@@ -19,13 +19,17 @@ TAGS = {
     "nginx_lb_": ("nginx_lb",),
     "ml_server_": ("ml_server", "nginx_lb_verify"),
     "lab_": ("ml_server", "nginx_lb_verify"),
+    "dependency_": ("dependency", "ml_server_ready", "nginx_lb_verify"),
     **{kind.prefix: kind.tags for kind in LOAD_GENERATORS},
 }
 NGINX_WAITS_S = 60.0  # its own default
 LATER_S = 5.0  # nginx's timeout minus the users': they must not get a response of nginx itself
 HEALTH_S = (10.0, 12.0)  # bounds of a health check, which clients of the balancer give up after 15 s
 DEPLOYED_WITHIN_S, SWITCHED_WITHIN_S = 900.0, 180.0
-REPAIR = ("ml_server_service", "ml_server_ready", "nginx_lb", *(tag for kind in LOAD_GENERATORS for tag in kind.repair))
+REPAIR = (
+    *("dependency_service", "dependency_ready", "ml_server_service", "ml_server_ready", "nginx_lb"),
+    *(tag for kind in LOAD_GENERATORS for tag in kind.repair),
+)
 
 
 def tags_for(changed: Iterable[str]) -> list[str]:

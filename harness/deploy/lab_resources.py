@@ -19,6 +19,7 @@ _OWN_IMAGES = re.compile(r"(.+/)?scale-out[/-]service[:@]")  # also below a regi
 # Share of one machine's cores that all containers may use (rule E6), and its division if servers are not paced.
 MOST_OF_CORES = 0.9
 GENERATOR_SHARE, BALANCER_SHARE, SERVERS_SHARE = 0.40, 0.15, 0.45
+DEPENDENCIES_SHARE = 0.20  # taken from the servers, in an inventory with dependencies
 
 
 @dataclass(frozen=True)
@@ -78,16 +79,20 @@ def _has_own_image(grid: Grid, inventory: Inventory) -> bool:
 def shares(grid: Grid, inventory: Inventory, cores: int) -> dict[str, float]:
     """Variable → cores that a container may use, for servers that only the machine limits.
 
-    Load generators and balancer have fixed shares; the servers get equal parts of the rest. Variables that the grid
-    sets are left out.
+    Load generators and balancer have fixed shares, and so have dependencies that are run here. The servers get equal
+    parts of the rest. Variables that the grid sets are left out.
     """
     room = MOST_OF_CORES * cores
+    shared = [host for host in inventory.dependencies if host.is_managed]
+    of_servers = SERVERS_SHARE - (DEPENDENCIES_SHARE if shared else 0.0)
     found = {
         "locust_cpus": GENERATOR_SHARE * room / len(inventory.generators),
         "ngrinder_agent_cpus": GENERATOR_SHARE * room / len(inventory.generators),
         "nginx_lb_cpus": BALANCER_SHARE * room,
-        "ml_server_cpus": SERVERS_SHARE * room / len(inventory.servers),
+        "ml_server_cpus": of_servers * room / len(inventory.servers),
     }
+    if shared:
+        found["dependency_cpus"] = DEPENDENCIES_SHARE * room / len(shared)
     set_already = {*grid.vars, *grid.factors}
     return {name: round(cpus - 0.0005, 3) for name, cpus in found.items() if name not in set_already}
 
@@ -99,7 +104,7 @@ def check_caps(caps: dict[str, float | None], cores: int) -> None:
         each = ", ".join(f"{host} {cap:.2f}" for host, cap in caps.items() if cap)
         raise CannotRun(
             f"the lab's CPU limits sum to {total:.2f}, more than 90 % of this machine's {cores} cores ({each}). "
-            "Fix: lower or remove ml_server_cpus, locust_cpus or nginx_lb_cpus in the grid's vars."
+            "Fix: lower or remove ml_server_cpus, locust_cpus, nginx_lb_cpus or dependency_cpus in the grid's vars."
         )
 
 

@@ -14,7 +14,7 @@ from harness.deploy.value_rules import beyond_type
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.yamldata import Path_
 
-ROLES = ("ml_server", "nginx_lb", *(role for kind in LOAD_GENERATORS for role in kind.roles))
+ROLES = ("ml_server", "nginx_lb", "dependency", *(role for kind in LOAD_GENERATORS for role in kind.roles))
 Problem = tuple[Path_, str]
 _KINDS = {
     "bool": "a boolean, true or false",

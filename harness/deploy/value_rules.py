@@ -94,11 +94,12 @@ def _next_upstream(value: Any) -> str:
 _COUNT = _within(0, 1_000_000_000, "a whole number")
 _SOME = _within(1, 1_000_000_000, "a whole number")
 RULES: tuple[tuple[str, Callable[[Any], str]], ...] = (
-    (r".*_local_image", lambda value: "" if value == "" else _image(value)),
+    (r".*_local_image|dependency_image", lambda value: "" if value == "" else _image(value)),
     (r".*_image", _image),
     (r".*_port", _within(1, 65535, "a port")),
     (r".*_cpus", _within(0, 10_000, "a number of cores")),
     (r".*_cpu_period_us", _within(1000, 1_000_000, "microseconds")),
+    (r"dependency_connections", _COUNT),
     (r".*_(workers|processes|connections|nofile|pids|backlog)", _SOME),
     (r".*_(keepalive|max_fails|tries)", _COUNT),
     (r".*_cpuset", _like(r"\d{1,5}(?:-\d{1,5})?(?:,\d{1,5}(?:-\d{1,5})?)*", 'CPUs, as in "0-1"')),
@@ -111,10 +112,14 @@ RULES: tuple[tuple[str, Callable[[Any], str]], ...] = (
     (r"nginx_lb_tls_ciphers", _like(r"[A-Za-z0-9:@=!+-]+", "ciphers in OpenSSL's notation", empty=False)),
     (r"nginx_lb_next_upstream", _next_upstream),
     (r".*_container", _like(r"[A-Za-z0-9][\w.-]*", "letters, digits, dot, dash and underscore", empty=False)),
-    (r"ml_server_user", _like(r"[\w.-]{1,64}(?::[\w.-]{1,64})?", 'a user and a group, as in "10001:10001"')),
+    (
+        r"(ml_server|dependency)_user",
+        _like(r"[\w.-]{1,64}(?::[\w.-]{1,64})?", 'a user and a group, as in "10001:10001"'),
+    ),
     (r".*_health", lambda value: http.wrong_path(str(value))),
+    (r"dependency_health_path", lambda value: http.wrong_path(str(value)) if value else ""),
     (r".*_restart_policy", lambda value: "" if value in _RESTART else f"Allowed: {', '.join(_RESTART)}."),
-    (r"ml_server_env", _environment),
+    (r"(ml_server|dependency)_env", _environment),
     (r"ml_server_rate|lab_server_capacity", _quantity(units.per_second, "a rate per second above 0, as in 280/s")),
     (
         r"ml_server_service_time|lab_service_time",

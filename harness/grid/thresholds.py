@@ -95,6 +95,13 @@ class Thresholds(BaseModel):
     balancer_cpu: Share = _bottleneck("balancer", 0.85, "utilization of the busiest worker, of a core or its cap")
     retransmits: Share = _bottleneck("network", 0.01, "share of retransmitted segments")
     allowance: Share = _bottleneck("network", 0.01, "share of segments beyond an instance's allowance")
+    dependency_cpu: Share = _bottleneck("dependency", 0.85, "utilization of the CPU that a dependency may use")
+    dependency_connections: Share = _bottleneck(
+        "dependency", 0.95, "connections in use, of the most that a dependency accepts, while servers are idle"
+    )
+    dependency_near: Share = _bottleneck(
+        "dependency", 0.70, "either share from which idle servers with slow responses wait for the dependency"
+    )
     users_bound: Share = _bottleneck("load", 0.95, "throughput as a share of the users' maximum rate")
     load_served: Share = _bottleneck("load", 0.98, "successful share of the due requests", rates_only=True)
     load_rise: Ratio = _bottleneck(

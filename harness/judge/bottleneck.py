@@ -7,7 +7,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import failure_share, host_usage, open_load, prediction, reasons, utilization, window_stats
+from harness.judge import (
+    failure_share,
+    host_usage,
+    open_load,
+    prediction,
+    reasons,
+    shared_use,
+    utilization,
+    window_stats,
+)
 from harness.judge import figures as derived
 from harness.judge.host_usage import generator_use
 from harness.judge.observation import Observation
@@ -20,8 +29,8 @@ from harness.words import percent
 def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> Bottleneck:
     """Find the bottleneck of one trial: the component that would have to change for more throughput.
 
-    The order of the tests: a dead server, generator, a server failure by plan, load, balancer, network, then a server
-    by its slots, by CPU, by concurrency.
+    The order of the tests: a dead server, generator, a server failure by plan, load, balancer, network, dependency,
+    then a server by its slots, by CPU, by concurrency.
     """
     rows, much = seen.window, failure_share.of_observation(seen, limits)
     first = f"{much.words}; " if much else ""
@@ -30,7 +39,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
         return _bottleneck((Component.UNKNOWN, Reason(kind=ReasonKind.NO_SUCCESS)), "", {}, first)
     figures = _figures(seen)
     near = "" if much else next_bottleneck(figures["of_users_bound"], figures.get("of_offered"), limits)
-    for judge in (_died, _generator, _stopped, _users, _rate, _balancer, _network, _server):
+    for judge in (_died, _generator, _stopped, _users, _rate, _balancer, _network, _dependency, _server):
         found = judge(seen, findings, figures, limits)
         if found is not None:
             return _bottleneck(found, near, figures, first)
@@ -88,6 +97,18 @@ def _figures(seen: Observation) -> dict[str, float | None]:
         "retransmitted": host_usage.retransmitted(seen),
         "over_allowance": over[2] if over else None,
         **_offered(seen),
+        **_shared(seen),
+    }
+
+
+def _shared(seen: Observation) -> dict[str, float | None]:
+    """Return the figures that only servers with dependencies have."""
+    if not seen.dependencies:
+        return {}
+    cpu, connections = shared_use.cpu(seen), shared_use.connections(seen)
+    return {
+        "dependency_cpu": cpu.share if cpu else None,
+        "dependency_connections": connections.share if connections else None,
     }
 
 
@@ -185,6 +206,30 @@ def _network(seen: Observation, _findings: Sequence[Finding], figures: Judged, l
     if again is not None and again > limits.retransmits:
         return Component.NETWORK, Reason(kind=ReasonKind.RETRANSMITS)
     return None
+
+
+def _dependency(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
+    """Find a dependency at its limit, or near it while idle servers wait."""
+    for host, death in seen.dependencies_died.items():
+        return _of_dependency(ReasonKind.DEPENDENCY_DIED, seen.dependencies[host].name, str(death))
+    cpu, connections = shared_use.cpu(seen), shared_use.connections(seen)
+    if cpu is not None and cpu.share >= limits.dependency_cpu:
+        return _of_dependency(ReasonKind.DEPENDENCY_CPU, cpu.name)
+    slots, used = figures["server_slots"], figures["server_cpu"]
+    if (slots is not None and slots >= limits.slots_busy) or (used is not None and used >= limits.server_cpu):
+        return None
+    if connections is not None and connections.share >= limits.dependency_connections:
+        return _of_dependency(ReasonKind.DEPENDENCY_CONNECTIONS, connections.name)
+    near = max((use for use in (cpu, connections) if use), key=lambda use: use.share, default=None)
+    unloaded_s, upstream_s = figures["unloaded_s"], figures["upstream_s"]
+    waits = bool(unloaded_s) and upstream_s is not None and upstream_s >= limits.server_queue * (unloaded_s or 0.0)
+    if near is not None and near.share >= limits.dependency_near and waits:
+        return _of_dependency(ReasonKind.DEPENDENCY_WAIT, near.name)
+    return None
+
+
+def _of_dependency(kind: ReasonKind, name: str, detail: str = "") -> Found:
+    return Component.DEPENDENCY, Reason(kind=kind, subject=name, detail=detail)
 
 
 def _server(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:

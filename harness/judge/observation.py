@@ -12,7 +12,7 @@ from harness.judge import latency_stats, request_stats
 from harness.judge import window_stats as stats
 from harness.judge.balancing import Balancing
 from harness.records import failure_kind
-from harness.records.context import Context, HostStates, Pacing
+from harness.records.context import Context, Dependency, HostStates, Pacing
 from harness.records.counters import BalancerCounters
 from harness.records.failover import ServerFailure
 from harness.records.failure_kind import FailureKind
@@ -77,6 +77,8 @@ class Observation:
     fastest_by_name: Mapping[str, float | None] = field(default_factory=dict)  # `fastest_s` of each name
     logins: Logins | None = None
     counted_logins: int = 0  # logins that the servers' own counts may include
+    dependencies: Mapping[str, Dependency] = field(default_factory=dict)  # host → what the servers share there
+    dependencies_died: Mapping[str, Death] = field(default_factory=dict)  # host → its death
 
     @property
     def window(self) -> list[Sample]:
@@ -172,6 +174,8 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         fastest_by_name=request_stats.fastest_s(data),
         logins=record.logins,
         counted_logins=_counted_logins(record.logins, grid),
+        dependencies=context.dependencies,
+        dependencies_died=deaths(context.dependencies, states),
     )
 
 

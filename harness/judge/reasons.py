@@ -29,6 +29,17 @@ def _detail(reason: Reason, _figures: Figures) -> str:
     return reason.detail
 
 
+def _shared(reason: Reason) -> str:
+    return reason.subject or "the dependency"
+
+
+def _nearest(figures: Figures) -> str:
+    """The dependency's larger share: CPU utilization, or connections in use."""
+    shares = [figures.get(name) for name in ("dependency_cpu", "dependency_connections")]
+    known = [share for share in shares if share is not None]
+    return percent(min(max(known), 1.0)) if known else "–"
+
+
 SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
     ReasonKind.NO_SUCCESS: lambda _, __: "no request succeeded in the steady window",
     ReasonKind.SERVER_DIED: _detail,
@@ -47,6 +58,15 @@ SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
         f"{_share(f, 'over_allowance')} of {r.subject}'s segments exceeded its instance's allowance ({r.detail})"
     ),
     ReasonKind.RETRANSMITS: lambda _, f: f"{_share(f, 'retransmitted')} of the TCP segments were retransmitted",
+    ReasonKind.DEPENDENCY_DIED: lambda r, _: f"{_shared(r)} {r.detail}",
+    ReasonKind.DEPENDENCY_CPU: lambda r, f: f"the CPU utilization of {_shared(r)} was {_share(f, 'dependency_cpu')}",
+    ReasonKind.DEPENDENCY_CONNECTIONS: lambda r, f: (
+        f"{_share(f, 'dependency_connections')} of the connections of {_shared(r)} were in use"
+    ),
+    ReasonKind.DEPENDENCY_WAIT: lambda r, f: (
+        f"servers wait for {_shared(r)}: responses took {_times(f)} times the unloaded time with the servers' CPU at "
+        f"{_share(f, 'server_cpu')}, and the dependency at {_nearest(f)} of its limit"
+    ),
     ReasonKind.SLOW_SERVER: _detail,
     ReasonKind.SLOTS_BUSY: lambda r, f: (
         f"the slots of {r.subject or 'all servers'} were busy {_share(f, 'server_slots')} of the time"

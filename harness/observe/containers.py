@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,23 @@ import urllib3.exceptions
 
 from harness.deploy.connections import Connections
 from harness.deploy.container_engine import execute
-from harness.deploy.inventory.hosts import Host, Inventory, Url
+from harness.deploy.inventory.hosts import DEPENDENCIES, Host, Inventory, Url
 from harness.errors import TrialFailed
-from harness.observe import exposition, systemd
+from harness.observe import exposition, systemd, views
 from harness.observe.counts import OwnCounts
 from harness.observe.exposition import OURS, Counting
 from harness.observe.network_counters import NAMESPACE_FILES, NETWORK_FILES, parse_network
 from harness.observe.systemd import ContainerState, SystemdUnit
+from harness.observe.views import ConnectionUse
 
 HERE = "this machine"
+# Group of the inventory → role in hosts.csv.
+ROLES = {
+    "load_balancers": "balancer",
+    "ml_servers": "server",
+    "load_generators": "generator",
+    DEPENDENCIES: "dependency",
+}
 # Named events in a server's log (rule E9).
 LOGGED = {
     "Child process died": re.compile(r"Child process \[\d+\] died"),
@@ -55,12 +63,21 @@ class Probes:
         self._core_counts: dict[str, float] = {}
         self._counts = OwnCounts(counting)
         self._inventory = inventory
-        self._hosts = {host.name: host for host in inventory.hosts}
+        self._hosts = {host.name: host for host in inventory.observed}
         self._http = connections.http(inventory.balancer, Url.CONTROL, timeout=5.0)
 
     @property
+    def dependencies(self) -> list[Host]:
+        """Dependencies that can be observed."""
+        return [host for host in self._hosts.values() if host.group == DEPENDENCIES]
+
+    def role(self, host: str) -> str:
+        """The role of a host in hosts.csv."""
+        return ROLES[self._hosts[host].group]
+
+    @property
     def hosts(self) -> list[Host]:
-        """All hosts."""
+        """All hosts that can be observed."""
         return list(self._hosts.values())
 
     def states(self) -> dict[str, ContainerState]:
@@ -114,16 +131,65 @@ class Probes:
         except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
             return  # the container ended, or the connection to its host did
 
+    def connections(self, host: Host) -> Generator[dict[str, Any], None, None]:
+        """Established connections at a dependency's port, about once a second, until closed; nothing without /proc."""
+        program = Path(__file__).parent.joinpath("agents", "connections.py")
+        port = str(host.variables.get("dependency_port") or 0)
+        text, remote = program.read_text(encoding="utf-8"), host.name in self._connections.tunnels
+        if host.name in self._services:
+            yield from systemd.json_lines(self._connections.stream(host, ["python3", "-", "self", port], text))
+            return
+        try:
+            inspected = self._engine(host).inspect_container(host.container)
+        except (docker.errors.DockerException, requests.RequestException):
+            return
+        process = str(inspected["State"]["Pid"])
+        if remote:
+            yield from systemd.json_lines(self._connections.stream(host, ["python3", "-", process, port], text))
+        elif _runs_here(process, inspected["Id"]):
+            command = [sys.executable, str(program), process, port]
+            yield from systemd.json_lines(
+                subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+            )
+
+    def connection_use(self, host: Host, seconds: int) -> Iterator[ConnectionUse]:
+        """What a dependency's own view counts, about once a second for `seconds`; nothing without a view."""
+        found = views.reader(host.variables, seconds)
+        if found is None:
+            return
+        view, command = found
+        seen: dict[str, int] = {}
+        for line in self._lines(host, command):
+            use = view.read(line, seen)
+            if use is not None:
+                yield use
+
+    def _lines(self, host: Host, command: list[str]) -> Iterator[str]:
+        """Lines that a command prints in a host's container, or on its machine without one, as they come."""
+        if host.name in self._services:
+            process = self._connections.stream(host, command)
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            yield from process.stdout
+            return
+        engine, rest = self._engine(host), b""
+        try:
+            created = engine.exec_create(host.container, command, stderr=False)["Id"]
+            for part in engine.exec_start(created, stream=True):
+                *whole, rest = (rest + part).split(b"\n")
+                yield from (line.decode(errors="replace") for line in whole)
+        except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
+            return  # the container ended, or the connection to its host did
+
     def machines(self) -> dict[str, Host | None]:
         """Machine → a host on it by which it is reached; None for this machine."""
-        local = [host for host in self._inventory.hosts if host.name not in self._connections.tunnels]
+        local = [host for host in self._hosts.values() if host.name not in self._connections.tunnels]
         found: dict[str, Host | None] = {HERE: None} if local else {}
-        return found | {host.name: host for host in self._inventory.hosts if host.name in self._connections.tunnels}
+        return found | {host.name: host for host in self._hosts.values() if host.name in self._connections.tunnels}
 
     def machine_of(self) -> dict[str, str]:
         """Host → the machine that it is on."""
         return {
-            host.name: host.name if host.name in self._connections.tunnels else HERE for host in self._inventory.hosts
+            host.name: host.name if host.name in self._connections.tunnels else HERE for host in self._hosts.values()
         }
 
     def machine_usage(self, machine: str) -> Iterator[dict[str, Any]]:
@@ -156,8 +222,8 @@ class Probes:
         try:
             inspected = self._engine(host).inspect_container(host.container)
             process = Path("/proc") / str(inspected["State"]["Pid"])
-            if inspected["Id"] not in (process / "cgroup").read_text(encoding="ascii"):
-                return ""  # an engine in a virtual machine, such as Docker Desktop's, has other process ids
+            if not _runs_here(process.name, inspected["Id"]):
+                return ""
             return "".join((process / file).read_text(encoding="ascii") for file in NAMESPACE_FILES)
         except (docker.errors.DockerException, requests.RequestException, OSError):
             return ""
@@ -239,3 +305,11 @@ class Probes:
 
     def _engine(self, host: Host) -> docker.APIClient:
         return self._connections.docker(host).api
+
+
+def _runs_here(process: str, container: str) -> bool:
+    """Whether a process id belongs to the container here; an engine in a virtual machine has other process ids."""
+    try:
+        return container in (Path("/proc") / process / "cgroup").read_text(encoding="ascii")
+    except OSError:
+        return False

@@ -63,8 +63,8 @@ def environment(
             host.name: kernel_settings(probes, host) for host in (inventory.balancer, inventory.servers[0])
         },
         images={name: state.image for name, state in states.items()},
-        image_digests={host.name: digests(connections, host, states[host.name].image) for host in inventory.hosts},
-        base_images=_bases(connections, inventory.hosts, {name: state.image for name, state in states.items()}),
+        image_digests={host.name: digests(connections, host, states[host.name].image) for host in inventory.observed},
+        base_images=_bases(connections, inventory.observed, {name: state.image for name, state in states.items()}),
         image_levels=levels,
         git=git_state(root),
         **load_generator,
@@ -80,9 +80,11 @@ def kernel_settings(probes: Probes, host: Host) -> dict[str, str]:
 
 
 def machine(connections: Connections, host: Host) -> Machine:
-    """Hardware and versions of a host, from its container engine and its kernel."""
-    info = connections.docker(host).info()
+    """Hardware and versions of a host, from its container engine and its kernel; of a unit only the processor."""
     lines = connections.run(host, ["cat", "/proc/cpuinfo"]).splitlines()
+    if host.unit:  # its machine may have no container engine
+        return Machine(cpu=model_name(lines), cores=sum(line.startswith("processor") for line in lines))
+    info = connections.docker(host).info()
     return Machine(
         cpu=model_name(lines),
         cores=info.get("NCPU") or 0,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.deploy.connections import Connections
-from harness.deploy.inventory.hosts import Host
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import TrialFailed
 
 
@@ -35,6 +35,19 @@ class SystemdUnit:
     unit: str
     user: str
     cpus: float
+
+
+def dependency_units(inventory: Inventory) -> dict[str, SystemdUnit]:
+    """Units of dependencies outside containers, by host."""
+    return {
+        host.name: SystemdUnit(
+            host.unit,
+            str(host.variables.get("dependency_unit_user") or "root"),
+            float(str(host.variables.get("dependency_cpus") or 0)),
+        )
+        for host in inventory.dependencies
+        if host.unit and not host.container and host.is_machine
+    }
 
 
 def state(connections: Connections, host: Host, service: SystemdUnit) -> ContainerState:
@@ -70,4 +83,5 @@ def json_lines(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
     finally:
         process.kill()
+        process.stdout.close()
         process.wait()

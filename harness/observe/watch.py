@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterable
@@ -12,6 +13,8 @@ from typing import Any
 from harness.deploy.inventory.hosts import Host
 from harness.observe.containers import Probes
 from harness.records.series import HostSample, MachineSample
+
+NEWEST_S = 2.5  # age up to which a reading of a dependency belongs to a sample
 
 
 class Watcher:
@@ -38,6 +41,11 @@ class Watcher:
             threading.Thread(target=self._watch, args=(host,), daemon=True).start()
         for machine in probes.machines():
             threading.Thread(target=self._watch_machine, args=(machine,), daemon=True).start()
+        self._dependencies: dict[str, dict[str, tuple[float, Any]]] = {}  # host → column → (time, value)
+        for dependency in probes.dependencies:
+            seconds = math.ceil(window[1])
+            threading.Thread(target=self._watch_connections, args=(dependency,), daemon=True).start()
+            threading.Thread(target=self._watch_view, args=(dependency, seconds), daemon=True).start()
         self._slots: dict[str, dict[str, float]] = {}
         self._window = window
         self._slot_threads = [threading.Thread(target=self._watch_slots, args=(s,), daemon=True) for s in servers]
@@ -138,8 +146,24 @@ class Watcher:
             if before is not None:
                 sample = host_sample(host, now - self._started_at, before[1], reading)
                 if sample is not None:
-                    self._samples.append(sample)
+                    newest = self._dependencies.get(host, {}).items()
+                    own = {name: value for name, (at, value) in newest if now - at < NEWEST_S}
+                    self._samples.append(replace(sample, role=self._probes.role(host), **own))
             before = (now, reading)
+
+    def _watch_connections(self, host: Host) -> None:
+        for reading in self._probes.connections(host):
+            if self._end.is_set():
+                return
+            self._dependencies.setdefault(host.name, {})["connections"] = (time.time(), reading["established"])
+
+    def _watch_view(self, host: Host, seconds: int) -> None:
+        for use in self._probes.connection_use(host, seconds):
+            if self._end.is_set():
+                return
+            found, now = self._dependencies.setdefault(host.name, {}), time.time()
+            found["in_use"], found["most_connections"] = (now, use.in_use), (now, use.most)
+            found["longest_wait_s"] = (now, use.longest_wait_s)
 
     def _watch_machine(self, machine: str) -> None:
         before: dict[str, Any] | None = None
@@ -196,10 +220,39 @@ def host_sample(host: str, t_s: float, before: dict[str, Any], after: dict[str, 
         return None
     if used_ns < 0 or elapsed_s <= 0:
         return None
+    rates = _moved_mb_per_s(before, after, elapsed_s)
     return HostSample(
         t_s=round(t_s, 2),
         host=host,
         cpu_cores=round(used_ns / 1e9 / elapsed_s, 4),
         throttled_share=round(throttled / periods, 4) if periods > 0 else None,
         memory_mb=round(memory / 1e6, 1),
+        received_mb_per_s=rates.get("received"),
+        sent_mb_per_s=rates.get("sent"),
+        read_mb_per_s=rates.get("read"),
+        written_mb_per_s=rates.get("written"),
     )
+
+
+def _moved_mb_per_s(before: dict[str, Any], after: dict[str, Any], elapsed_s: float) -> dict[str, float]:
+    """Network and disk use of a container between two readings, as far as it is read."""
+    old, new = _bytes(before), _bytes(after)
+    return {
+        name: round((new[name] - old[name]) / 1e6 / elapsed_s, 4)
+        for name in old
+        if name in new and new[name] >= old[name]
+    }
+
+
+def _bytes(reading: dict[str, Any]) -> dict[str, int]:
+    """Bytes that a container has moved so far, as far as the engine counts them."""
+    found: dict[str, int] = {}
+    networks = (reading.get("networks") or {}).values()
+    if networks:
+        found["received"] = sum(network["rx_bytes"] for network in networks)
+        found["sent"] = sum(network["tx_bytes"] for network in networks)
+    moved = (reading.get("blkio_stats") or {}).get("io_service_bytes_recursive")
+    if moved is not None:
+        for name, operation in (("read", "read"), ("written", "write")):
+            found[name] = sum(entry["value"] for entry in moved if entry["op"].lower() == operation)
+    return found

@@ -30,6 +30,15 @@ HOSTS: dict[str, Key] = {
     "cpu_cores": Key("cores used by its container", "cores"),
     "throttled_share": Key("share of periods in which it was throttled", "share"),
     "memory_mb": Key("memory of its container", "MB"),
+    "role": Key("`balancer`, `server`, `generator` or `dependency`; empty in earlier studies"),
+    "received_mb_per_s": Key("received over its network; empty if it is not read, for example of a unit", "MB/s"),
+    "sent_mb_per_s": Key("sent over its network", "MB/s"),
+    "read_mb_per_s": Key("read from disks", "MB/s"),
+    "written_mb_per_s": Key("written to disks", "MB/s"),
+    "connections": Key("established connections at a dependency's port; empty for other hosts", "connections"),
+    "in_use": Key("connections of a dependency in use, by its own view (`dependency_view_user`)", "connections"),
+    "most_connections": Key("most connections that it accepts, by the same view", "connections"),
+    "longest_wait_s": Key("longest wait of a request in it, by the same view", "s"),
 }
 MACHINES: dict[str, Key] = {
     "t_s": Key("second of the load", "s"),

@@ -39,6 +39,14 @@ class Pacing(Part):
     answers: float
 
 
+class Dependency(Part):
+    """A database, cache or API that the servers share: its name in sentences, and what it may use."""
+
+    name: str
+    cores: int | None = None  # that it can use at most, whatever its allowance; None without such a limit
+    connections: int | None = None  # the most that it accepts, where the inventory has that number
+
+
 class Context(Part):
     """Inputs of the judgement next to series and counters, by names of hosts."""
 
@@ -59,3 +67,4 @@ class Context(Part):
     pacing: dict[str, Pacing] = Field(default_factory=dict)
     unavailable: dict[str, str] = Field(default_factory=dict)  # rule → why it cannot be evaluated
     server_failure: Maybe[ServerFailure] = None  # the planned one, with its result
+    dependencies: dict[str, Dependency] = Field(default_factory=dict)  # by host

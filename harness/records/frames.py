@@ -200,7 +200,7 @@ def _series(
         rows = read(where)
         lengths.append(len(rows))
         for name, column in values.items():
-            column.extend(getattr(row, name) for row in rows)
+            column.extend(None if (value := getattr(row, name)) == "" else value for row in rows)
     alike = _of_trials(found, factors, columns.OF_TRIAL)
     whole = alike.loc[np.repeat(alike.index, lengths)].reset_index(drop=True)
     own = frame_of(values, kinds)

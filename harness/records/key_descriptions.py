@@ -172,6 +172,13 @@ TRIAL: dict[str, Key] = {
     ),
     "context.logged.<server>.<event>": Key("named events in the server's log (rule E9)", "lines", raw=True),
     "context.cpu_models.<host>": Key("processor of each host that is a machine of its own", raw=True),
+    "context.dependencies.<host>.name": Key("name of a shared dependency in sentences; none without any", raw=True),
+    "context.dependencies.<host>.cores": Key(
+        "cores that its program can use at most; `null` without such a limit", "cores", raw=True
+    ),
+    "context.dependencies.<host>.connections": Key(
+        "most connections that it accepts (`dependency_connections`); `null` if the inventory has no number", raw=True
+    ),
     "context.unavailable.<rule>": Key("why a rule cannot be evaluated, or not in full"),
     "context.pacing.<server>.offered": Key(
         "time offered by a paced server's slots in the window (slots × its length)", "s", raw=True
@@ -244,7 +251,7 @@ TRIAL: dict[str, Key] = {
     "findings[].kind": Key(
         "topic, of rules with several: `uneven shares`, `slow server`, `collapse`, `no rows`, `lateness`; else empty"
     ),
-    "bottleneck.component": Key("`generator`, `load`, `balancer`, `network`, `server` or `unknown`"),
+    "bottleneck.component": Key("`generator`, `load`, `balancer`, `network`, `dependency`, `server` or `unknown`"),
     "bottleneck.reason": Key("the reason, in words"),
     "bottleneck.basis.kind": Key("what was seen: a value of `harness/records/reasons.py::ReasonKind`"),
     "bottleneck.basis.subject": Key("host or servers that it concerns; empty for none, or for all servers together"),
@@ -269,6 +276,14 @@ TRIAL: dict[str, Key] = {
         "busiest generator process, mean over the window", "share of a core or its limit"
     ),
     "bottleneck.figures.balancer_cpu": Key("busiest nginx worker", "share of a core or its limit"),
+    "bottleneck.figures.dependency_cpu": Key(
+        "busiest dependency in the window; absent without dependencies, `null` without an allowance",
+        "share of its allowance",
+    ),
+    "bottleneck.figures.dependency_connections": Key(
+        "connections in use, of the dependency with the largest share; absent or `null` as well",
+        "share of the most that it accepts",
+    ),
     "bottleneck.figures.response_s": Key(
         "mean response time in the window: with users by Little's law, with `rate` by the balancer's log", "s"
     ),

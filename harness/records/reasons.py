@@ -21,6 +21,10 @@ class ReasonKind(StrEnum):
     UNEVEN_SHARES = "uneven shares"  # `detail`: the finding
     OVER_ALLOWANCE = "over allowance"  # `subject`: the host, `detail`: the counter
     RETRANSMITS = "retransmits"
+    DEPENDENCY_DIED = "dependency died"  # `subject`: the dependency, `detail`: how
+    DEPENDENCY_CPU = "dependency CPU"  # `subject`: the dependency
+    DEPENDENCY_CONNECTIONS = "dependency connections"  # the same
+    DEPENDENCY_WAIT = "dependency wait"  # the same: idle servers wait for it, and it is near its own limit
     SLOW_SERVER = "slow server"  # `detail`: the finding
     SLOTS_BUSY = "slots busy"  # `subject`: the server, empty for all together
     SERVER_CPU = "server CPU"  # the same

@@ -47,13 +47,26 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class HostSample:
-    """One host's container in one second: cores used, share of periods throttled, memory."""
+    """One host's container in one second: cores used, share of periods throttled, memory, and what it moved.
+
+    `connections` are the established ones at the port of a dependency. Its own views, where they are read, count those
+    `in_use` (that execute or hold something), the most that it accepts, and the longest wait of a request in it.
+    """
 
     t_s: float
     host: str
     cpu_cores: float
     throttled_share: float | None
     memory_mb: float
+    role: str = ""  # "balancer", "server", "generator" or "dependency"; empty in studies before roles were recorded
+    received_mb_per_s: float | None = None  # over its network, in 10⁶ bytes; None where it is not read
+    sent_mb_per_s: float | None = None
+    read_mb_per_s: float | None = None  # from disks
+    written_mb_per_s: float | None = None
+    connections: int | None = None
+    in_use: int | None = None
+    most_connections: int | None = None
+    longest_wait_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,7 @@ class Component(StrEnum):
     LOAD = "load"  # the offered load was served completely
     BALANCER = "balancer"
     NETWORK = "network"
+    DEPENDENCY = "dependency"  # a database, cache or API that the servers share
     SERVER = "server"
     UNKNOWN = "unknown"
 

@@ -23,7 +23,8 @@ def effective(grid: Grid, inventory: Inventory) -> Configuration:
 
     Images are among the variables. The tag of an image that is built here is the hash of its build context.
     """
-    participating = [inventory.balancer, *participating_servers(grid, inventory), *inventory.generators]
+    servers = participating_servers(grid, inventory)
+    participating = [inventory.balancer, *servers, *inventory.generators, *inventory.dependencies]
     masks = Masks(secret_key.read, grid.secrets)
     return Configuration(
         grid=masks.grid(grid.model_dump(mode="json", by_alias=True)),

@@ -15,7 +15,7 @@ from harness.deploy.connections import Connections
 from harness.deploy.deployment import Deployment, Placement
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
-from harness.observe import containers
+from harness.observe import containers, systemd
 from harness.observe import environment as provenance
 from harness.observe.exposition import OURS, Counting
 from harness.records.environment import Environment, Machine
@@ -82,7 +82,8 @@ class Preparation:
     def _connect(self, connections: Connections) -> TrialContext:
         """Connect to the load generator, and wait until it is idle: a killed study may have left a load."""
         grid, inventory = self.config.grid, self._inventory
-        probes = containers.Probes(inventory, connections, registry.services(grid, inventory), request_counter(grid))
+        units = {**registry.services(grid, inventory), **systemd.dependency_units(inventory)}
+        probes = containers.Probes(inventory, connections, units, request_counter(grid))
         context = TrialContext(
             grid=grid,
             inventory=inventory,

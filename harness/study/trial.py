@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from harness.deploy import dependency_reset
 from harness.deploy.inventory.hosts import Host
 from harness.grid.cell import Cell
 from harness.judge.assess import assess
@@ -67,8 +68,9 @@ def failed_record(planned: PlannedTrial, position: int, cause: str) -> TrialReco
 
 
 def _prepare(context: TrialContext, planned: PlannedTrial, position: int, servers: list[Host]) -> Trial:
-    """Verify that exactly the cell's servers respond, and that the load generator can use their responses."""
+    """Reset the dependencies. Verify that exactly the cell's servers respond, and that the generator can use them."""
     cell = planned.cell
+    dependency_reset.run(context.connections, context.inventory, cell.variables, context.grid.vars)
     trial_id = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
     unloaded_s = verify(context, cell, servers, trial_id)
     spec = _load_spec(context, planned, trial_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,10 +12,11 @@ from typing import Any
 from harness.deploy.inventory.hosts import Host
 from harness.grid.schema import Grid
 from harness.judge import balancing, latency_stats, observation, window_stats
+from harness.observe import views
 from harness.observe.systemd import ContainerState
 from harness.observe.watch import Watcher
 from harness.plan.order import PlannedTrial
-from harness.records.context import Context, HostState, HostStates
+from harness.records.context import Context, Dependency, HostState, HostStates
 from harness.records.counters import BalancerCounters, Counters, GeneratorCounters
 from harness.records.failover import ServerFailure
 from harness.records.requests import Histograms, Logins, RequestStats
@@ -215,7 +217,25 @@ def _recorded_context(context: TrialContext, trial: Trial, load: LoadRun, report
         pacing=load.watcher.slots(),
         server_failure=load.failure,
         unavailable=_unavailable(context.grid, load.result),
+        dependencies=_dependencies(context),
     )
+
+
+def _dependencies(context: TrialContext) -> dict[str, Dependency]:
+    """Return the observed dependencies by host; several of one kind have their hosts in their names."""
+    hosts = context.probes.dependencies
+    kinds = Counter(str(host.variables.get("dependency_kind") or "") for host in hosts)
+    found = {}
+    for host in hosts:
+        kind = str(host.variables.get("dependency_kind") or "")
+        label = views.LABELS.get(kind, host.name)
+        limit = {**host.variables, **context.grid.vars}.get("dependency_connections")
+        found[host.name] = Dependency(
+            name=f"{label} on {host.name}" if kind and kinds[kind] > 1 else label,
+            cores=views.CORES.get(kind),
+            connections=int(str(limit or 0)) or None,
+        )
+    return found
 
 
 def _unavailable(grid: Grid, result: LoadResult) -> dict[str, str]:

@@ -18,7 +18,11 @@ from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.crossing import LEAST_BLOCKS, Bound
 from harness.summarise.cells.cell import CellSummary
 
-OWN = (Component.SERVER, Component.BALANCER)  # bottlenecks within a topology; with any other it may sustain more
+OWN = (
+    Component.SERVER,
+    Component.BALANCER,
+    Component.DEPENDENCY,
+)  # bottlenecks within a topology; with any other it may sustain more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +62,9 @@ def sustainable_rates(
     """The sustainable rate of each topology with a usable cell, in the cells' order.
 
     A capacity between rates (`capacities`, at full speed) takes precedence over a cell. Of the cells it is the
-    throughput at the largest load with the bottleneck in servers or balancer; else the largest throughput, as a lower
-    bound. With objectives it is the largest throughput of a cell that meets them, also as a lower bound. `factor` is
-    the study's time scaling.
+    throughput at the largest load with the bottleneck in servers, balancer or dependency; else the largest throughput,
+    as a lower bound. With objectives it is the largest throughput of a cell that meets them, also as a lower bound.
+    `factor` is the study's time scaling.
     """
     known = {_key({"servers": one.servers, **one.others}): one for one in capacities if one.factor == RATE}
     by_topology: dict[tuple[tuple[str, Any], ...], list[CellSummary]] = {}

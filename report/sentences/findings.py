@@ -29,6 +29,7 @@ def sentences(summary: Summary, study: StudyRecord) -> list[str]:
         *_invalid_trials(cells),
         *(_sentence(finding.cause, finding.next_step) for finding in summary.findings),
         *imprecise,
+        *_dependencies(cells),
         *_too_little_load(gains, cells, summary.grid),
         *_next_bottlenecks(cells),
         *([] if imprecise else _wide(summary)),
@@ -144,6 +145,20 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) ->
             advice = f"Use about {more} to load {phrases.cardinal(many)}"
         found.append(f"At {load} servers beyond {phrases.cardinal(few)} were idle. {advice}.")
     return found
+
+
+def _dependencies(cells: list[CellSummary]) -> list[str]:
+    """The dependency that limits the largest topology of a load, so that one more server adds nothing."""
+    largest: dict[str, CellSummary] = {}
+    for cell in cells:
+        load = load_name(cell.others)
+        if cell.usable and (load not in largest or cell.servers > largest[load].servers):
+            largest[load] = cell
+    return [
+        f"At {load} a {phrases.ordinal(cell.servers + 1)} server will not help: {cell.bottleneck_reason}."
+        for load, cell in largest.items()
+        if cell.bottleneck == Component.DEPENDENCY
+    ]
 
 
 def _next_bottlenecks(cells: list[CellSummary]) -> list[str]:

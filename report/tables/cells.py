@@ -19,6 +19,7 @@ LIMITS = (
     "The limits in brackets hold although the study looked at its data after every pair of blocks: the lower one in "
     "97 %, the upper one in 99 % of studies. All other intervals of this report are those of a single look."
 )
+SHARED_COLUMNS = ("dependency CPU", "its connections")  # only of studies with dependencies
 UNSTEADY = "*"  # flags a latency that is not steady
 
 
@@ -43,7 +44,7 @@ def throughput_table(cells: Sequence[CellSummary]) -> Table:
 def bottleneck_table(cells: Sequence[CellSummary], trials: Mapping[str, TrialData]) -> Table:
     """The bottleneck of each cell, with the means of the figures that it is decided by, over the valid trials."""
     is_open = any(RATE in cell.cell for cell in cells)
-    mine = by_cell(trials)
+    mine, shared = by_cell(trials), _has_dependencies(trials)
     return Table(
         columns=[
             "cell",
@@ -53,20 +54,27 @@ def bottleneck_table(cells: Sequence[CellSummary], trials: Mapping[str, TrialDat
             "slots",
             "balancer CPU",
             "generator CPU",
+            *SHARED_COLUMNS[: 2 * shared],
             "share of offered load" if is_open else "share of users’ maximum rate",
             "R / R0",
             "retransmitted",
             "over allowance",
             "reason",
         ],
-        rows=[_bottleneck_row(cell, mine.get(anchor(cell.cell), []), is_open=is_open) for cell in cells],
-        right=tuple(range(2, 11)),
+        rows=[_bottleneck_row(cell, mine.get(anchor(cell.cell), []), is_open=is_open, shared=shared) for cell in cells],
+        right=tuple(range(2, 11 + 2 * shared)),
         ids=tuple(anchor(cell.cell) for cell in cells),
         links=tuple(link(cell.cell) for cell in cells),
     )
 
 
-def _bottleneck_row(cell: CellSummary, trials: Sequence[TrialData], *, is_open: bool) -> list[str]:
+def _has_dependencies(trials: Mapping[str, TrialData]) -> bool:
+    return any(data.record.context and data.record.context.dependencies for data in trials.values())
+
+
+def _bottleneck_row(
+    cell: CellSummary, trials: Sequence[TrialData], *, is_open: bool, shared: bool = False
+) -> list[str]:
     valid = [data for data in trials if data.record.usable]
 
     def mean(name: str) -> float | None:
@@ -82,6 +90,7 @@ def _bottleneck_row(cell: CellSummary, trials: Sequence[TrialData], *, is_open: 
         text.percent(mean("server_slots")),
         text.percent(mean("balancer_cpu")),
         text.percent(mean("generator_cpu")),
+        *(text.percent(mean(name)) for name in ("dependency_cpu", "dependency_connections")[: 2 * shared]),
         text.percent(mean("of_offered" if is_open else "of_users_bound")),
         _ratio(mean("response_s"), mean("unloaded_s")),
         *(text.percent(mean(name) if cell.bottleneck_kind is kind else None, 1) for kind, name in OF_NETWORK),

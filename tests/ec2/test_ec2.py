@@ -267,6 +267,43 @@ def test_a_failure_while_renting_terminates_the_new_machines(rented: dict[str, A
     assert running() == before
 
 
+@pytest.mark.long
+def test_only_servers_reach_the_ports_of_dependencies(rented: dict[str, Any], tmp_path: Path) -> None:
+    machines = [("balancer", "load_balancers"), ("server-1", "ml_servers"), ("db", "dependencies")]
+    other = {
+        "ec2_fleet_study": "shared",
+        "ec2_fleet_machines": [{"name": name, "role": role} for name, role in machines],
+        "ec2_fleet_types": {role: "c7i.large" for _, role in machines},
+        "ec2_fleet_dependency_ports": [5432, 6432],
+        "ec2_fleet_inventory": str(tmp_path / "inventory"),
+        "ec2_fleet_usd_per_hour": {},
+        "ec2_fleet_budget_usd": 0,
+    }
+    done = play("ec2-up", {**rented, **other})
+    assert done.returncode == 0, done.stdout[-3000:]
+    with account() as client:
+        mine = [{"Name": "tag:scale-out-study", "Values": ["shared"]}]
+        groups = {g["GroupName"]: g for g in client.describe_security_groups(Filters=mine)["SecurityGroups"]}
+        pages = client.describe_instances(Filters=mine)["Reservations"]
+    of = {tags(m)["Name"]: {g["GroupName"] for g in m["SecurityGroups"]} for page in pages for m in page["Instances"]}
+    assert of == {
+        "balancer": {"scale-out-shared"},
+        "server-1": {"scale-out-shared", "scale-out-shared-servers"},
+        "db": {"scale-out-shared-dependencies"},
+    }
+    rules = groups["scale-out-shared-dependencies"]["IpPermissions"]
+    opened = {(r["FromPort"], pair["GroupId"]) for r in rules for pair in r["UserIdGroupPairs"]}
+    servers = groups["scale-out-shared-servers"]
+    assert opened == {(port, servers["GroupId"]) for port in (5432, 6432)}
+    assert {(r["FromPort"], each["CidrIp"]) for r in rules for each in r["IpRanges"]} == {(22, "192.0.2.7/32")}
+    assert servers["IpPermissions"] == []
+    found = hosts_of(tmp_path / "inventory")
+    assert found["db"]["dependency_address"] == "{{ private_ip }}"
+    done = play("ec2-down", {**rented, **other})
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert left("shared") == []
+
+
 def left(study: str) -> list[str]:
     """Return the ids of all resources with the tag of a study."""
     mine = [{"Name": "tag:scale-out-study", "Values": [study]}]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.deploy.inventory import addresses
-from harness.deploy.inventory.hosts import GROUPS, Host, Inventory, as_port, as_price
+from harness.deploy.inventory.hosts import DEPENDENCIES, GROUPS, Host, Inventory, as_port, as_price
 from harness.deploy.role_values import RoleValues
 from harness.deploy.value_rules import wrong_host
 from harness.words import short
@@ -35,8 +35,10 @@ _REQUIRED = {
     "load_balancers": ("study_container", "study_url", "study_control_url", "study_target_url"),
     "ml_servers": ("study_container",),
     "load_generators": ("study_container", "study_load_generator_url"),
+    DEPENDENCIES: ("study_container", "dependency_image"),
 }
 _CONNECTIONS = {"ssh": ("ssh", "smart", "ansible.builtin.ssh"), "local": ("local", "ansible.builtin.local")}
+_OUT_OF_REACH = "none"  # instead of a container engine: an existing dependency that cannot be observed
 # Variables of a server that decide its speed. Ports and names may differ between servers.
 _SPEED = ("ml_server_", "study_instance_type")
 _NOT_SPEED = ("ml_server_port", "ml_server_name")
@@ -58,7 +60,7 @@ def of(hosts: Inventory, known: frozenset[str], values: RoleValues | None = None
         return ambiguous
     found = [problem for host in hosts.hosts for problem in (*_host(host), *_misspelt(host, known | WELL_KNOWN))]
     found += [problem for host in hosts.hosts for problem in _name_and_values(host, values)]
-    plain = ({"name": host.name, **host.variables} for host in hosts.hosts)
+    plain = ({"name": host.name, **host.variables} for host in hosts.hosts if host.is_managed)
     found += [Problem(message, host=name, variable="private_ip") for name, message in addresses.found(plain)]
     servers = [host for host in hosts.hosts if host.group == "ml_servers"]
     return [*found, *_shared_addresses(hosts.hosts), *_unequal(servers)]
@@ -109,6 +111,9 @@ def _host(host: Host) -> Iterable[Problem]:
     """Problems of one host, except those of its private address."""
     variables = host.variables
     engine = variables.get("study_container_engine")
+    if engine == _OUT_OF_REACH and not host.is_managed:
+        yield from _ports_and_price(host)
+        return
     if engine not in _CONNECTIONS:
         got = f"unknown (got {engine!r})" if engine else "not set"
         yield Problem(
@@ -117,7 +122,7 @@ def _host(host: Host) -> Iterable[Problem]:
             host.name, "study_container_engine",
         )  # fmt: skip
         return
-    for name in _REQUIRED[host.group]:
+    for name in _REQUIRED[host.group] if host.is_managed else ():
         if not variables.get(name):
             example = f"inventory/{'lab' if engine == 'local' else 'ec2'}/group_vars/{host.group}.yml"
             yield Problem(f"{name}: not set. Fix: set it as in {example}.", host.name, name)

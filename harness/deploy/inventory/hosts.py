@@ -16,7 +16,9 @@ from harness.errors import BadInput
 from harness.records import secret_key
 from harness.secrecy import Masks
 
-GROUPS = ("load_balancers", "ml_servers", "load_generators")
+GROUPS = ("load_balancers", "ml_servers", "load_generators")  # each needs a host
+DEPENDENCIES = "dependencies"  # databases, caches and APIs that the servers share; may be empty
+ALL_GROUPS = (*GROUPS, DEPENDENCIES)
 SERVER_PORT = 8080  # default of the roles
 # Variables with these endings name things on a machine. They do not describe the topology.
 _MACHINE_NAMES = (
@@ -77,7 +79,7 @@ class Host:
 
     `variables` are all variables in force; they identify the study and hold the values that the roles take. Every other
     field is parsed from them. A value that `checks` rejects is parsed as if it were not set. `groups` are the groups of
-    `GROUPS` that contain the host. `names` are the names of all variables that the inventory sets for it.
+    `ALL_GROUPS` that contain the host. `names` are the names of all variables that the inventory sets for it.
     """
 
     name: str
@@ -98,6 +100,8 @@ class Host:
     cpu_credits: str = ""  # "unlimited" for burstable instances that do not run out of them
     usd_per_hour: float | None = None
     end_command: str | None = None  # program on a rented machine that extends its lifetime
+    is_managed: bool = True  # whether the deployment runs its container
+    unit: str = ""  # systemd unit of a dependency outside a container
 
     @classmethod
     def parse(
@@ -130,6 +134,8 @@ class Host:
             cpu_credits=text.get("study_cpu_credits", ""),
             usd_per_hour=as_price(variables.get("study_usd_per_hour")),
             end_command=text.get("study_end_command"),
+            is_managed=text.get("dependency_managed", "true").lower() not in ("false", "no", "off", "0"),
+            unit=text.get("dependency_unit", ""),
         )
 
     def with_variables(self, **changes: Any) -> Host:
@@ -145,6 +151,11 @@ class Host:
     def host_of(self, url: Url) -> str:
         """Host name or address in one of the host's URLs; empty without one."""
         return urlsplit(self.urls.get(url, "")).hostname or ""
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether its container or unit can be observed; only an existing dependency may be out of reach."""
+        return self.is_managed or bool(self.container) or (self.is_machine and bool(self.unit))
 
     @property
     def address(self) -> str:
@@ -163,7 +174,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Inventory:
-    """Balancer, servers and load generators, in the order of the inventory."""
+    """Balancer, servers, load generators and dependencies, in the order of the inventory."""
 
     path: str
     hosts: tuple[Host, ...]
@@ -197,6 +208,16 @@ class Inventory:
         return self.group("load_generators")
 
     @property
+    def dependencies(self) -> list[Host]:
+        """Hosts of databases, caches and APIs that the servers share; may be empty."""
+        return [host for host in self.hosts if host.group == DEPENDENCIES]
+
+    @property
+    def observed(self) -> list[Host]:
+        """All hosts except existing dependencies that are out of reach."""
+        return [host for host in self.hosts if host.is_observed]
+
+    @property
     def kind(self) -> str:
         """What the servers are: "lab" (containers), "rehearsal" (machines that share one machine) or "hosts"."""
         return self.servers[0].kind
@@ -227,13 +248,13 @@ def from_descriptions(path: str, described: Iterable[tuple[str, dict[str, Any]]]
 
     Items are (host, {group, position, variables, groups, names}) in any order. Secrets in variables are masked.
     """
-    ordered = sorted(described, key=lambda item: (GROUPS.index(item[1]["group"]), int(item[1]["position"])))
+    ordered = sorted(described, key=lambda item: (ALL_GROUPS.index(item[1]["group"]), int(item[1]["position"])))
     hosts = {
         name: Host.parse(
             name,
             host["group"],
             _masked(host["variables"], host.get("vaulted", ())),
-            tuple(sorted(host["groups"], key=GROUPS.index)),
+            tuple(sorted(host["groups"], key=ALL_GROUPS.index)),
             tuple(host["names"]),
         )
         for name, host in ordered

@@ -16,7 +16,7 @@ from typing import Any
 from harness.deploy import confined_process
 from harness.deploy.inventory import checks, files
 from harness.deploy.inventory.checks import Problem, missing_group
-from harness.deploy.inventory.hosts import GROUPS, Host, Inventory
+from harness.deploy.inventory.hosts import ALL_GROUPS, GROUPS, Host, Inventory
 from harness.deploy.inventory.messages import (
     FIXES,
     UNREACHABLE,
@@ -106,7 +106,7 @@ class Places:
         """The hosts with those variables that Ansible can resolve."""
         found = []
         for name, host in self._found.get("hosts", {}).items():
-            groups = tuple(g for g in GROUPS if name in self._found["groups"].get(g, {}).get("hosts", []))
+            groups = tuple(g for g in ALL_GROUPS if name in self._found["groups"].get(g, {}).get("hosts", []))
             variables = {key: variable["value"] for key, variable in host["variables"].items() if not variable["why"]}
             variables = {key: value for key, value in variables.items() if value is not None}
             if groups and not host["variables"].get("private_ip", {}).get("why"):

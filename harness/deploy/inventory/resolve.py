@@ -97,7 +97,7 @@ def _resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
     described = answer["hosts"]
     # Ansible can read almost any text as INI: its words become hosts outside all groups.
     is_doubtful = any(host["ungrouped"] for _, host in described)
-    is_doubtful = is_doubtful or {host["group"] for _, host in described} < set(hosts.GROUPS)
+    is_doubtful = is_doubtful or not {host["group"] for _, host in described} >= set(hosts.GROUPS)
     if is_doubtful and (unread := positions.Places.read(root, path).unread()):
         raise BadInput(*unread)
     return hosts.from_descriptions(name, described)

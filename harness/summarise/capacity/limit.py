@@ -99,6 +99,8 @@ def _of_trial(record: TrialRecord, limits: Thresholds) -> Found | None:
     added_s = response_s - unloaded_s
     of_servers = (upstream_s - unloaded_s) / added_s if added_s > ADDED * unloaded_s else upstream_s / response_s
     if of_servers >= limits.server_share:
+        if (figures.get("dependency_cpu") or 0.0) >= limits.dependency_cpu:
+            return Component.DEPENDENCY, Reason(kind=ReasonKind.DEPENDENCY_CPU), judged
         return Component.SERVER, Reason(kind=ReasonKind.CONCURRENCY), judged
     if (figures.get("balancer_cpu") or 0.0) >= limits.balancer_cpu:
         return Component.BALANCER, Reason(kind=ReasonKind.BALANCER_CPU), judged

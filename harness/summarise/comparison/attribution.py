@@ -18,7 +18,7 @@ from harness.summarise.statistics.intervals import Interval
 
 LOAD_ALONE = frozenset({Component.LOAD})
 # The bottlenecks that hide the capacity of servers. For a factor of another component they are part of its effect.
-NOT_SERVERS = frozenset({*LOAD_ALONE, Component.BALANCER, Component.NETWORK})
+NOT_SERVERS = frozenset({*LOAD_ALONE, Component.BALANCER, Component.NETWORK, Component.DEPENDENCY})
 
 
 class RatioBound(StrEnum):

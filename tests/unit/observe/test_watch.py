@@ -69,6 +69,7 @@ class OneMachine:
     """Probes of one machine with a clock 0.7 s ahead."""
 
     hosts: tuple[()] = ()
+    dependencies: tuple[()] = ()
 
     def machines(self) -> dict[str, None]:
         return {"m": None}

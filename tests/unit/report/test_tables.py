@@ -64,6 +64,23 @@ def test_a_reason_is_a_phrase_without_figures(measured: Measured, kind: ReasonKi
     assert not re.search(r"\d", phrase)
 
 
+def test_only_a_study_with_dependencies_has_columns_for_them(measured: Measured) -> None:
+    cells, trials = measured
+    assert "dependency CPU" not in tables.bottleneck_table(cells, trials).columns
+    shared = {"db": {"name": "PostgreSQL"}}
+    for where, data in trials.items():
+        assert data.record.context
+        assert data.record.bottleneck
+        context = {**data.record.context.model_dump(mode="json"), "dependencies": shared}
+        figures = {**data.record.bottleneck.figures, "dependency_cpu": 0.5, "dependency_connections": 0.25}
+        bottleneck = {**data.record.bottleneck.model_dump(mode="json"), "figures": figures}
+        trials[where] = replace(data, record=changed(data.record, context=context, bottleneck=bottleneck))
+    table = tables.bottleneck_table(cells, trials)
+    shown = dict(zip(table.columns, table.rows[0], strict=True))
+    assert (shown["dependency CPU"], shown["its connections"]) == ("50 %", "25 %")
+    assert (shown["generator CPU"], table.right) == ("25 %", (2, 3, 4, 5, 6, 7, 8, 9))
+
+
 def test_invalid_trials_have_a_bottleneck_too(tmp_path: Path) -> None:
     directory = measured_study(StudyDirectory(tmp_path / "study"))
     for where in [where for where in directory.trials() if where.startswith("servers-1")]:

@@ -44,7 +44,7 @@ def test_roles_know_no_groups_and_stay_short(role: Path) -> None:
         assert len(text.splitlines()) <= 100, file
 
 
-@pytest.mark.parametrize("role", ["ml_server", "nginx_lb", "locust"])
+@pytest.mark.parametrize("role", ["ml_server", "nginx_lb", "locust", "dependency"])
 def test_the_fast_comparison_covers_every_variable_of_the_container(role: str) -> None:
     """Every variable of the task that creates the container is in its label or compared with `docker inspect`."""
     tasks = {task["name"]: task for task in read(ROOT / "roles" / role / "tasks" / "service.yml")}

@@ -149,3 +149,26 @@ def test_the_calibration_service_responds_like_the_classifier() -> None:
             return await client.post("/predict", json={})
 
     assert asyncio.run(request()).json()["predictions"][0]["label"] == 0
+
+
+def test_a_database_is_used_only_where_its_address_is_set() -> None:
+    assert Settings.from_environment({}).database is None
+    environ = {"DATABASE_URL": "postgresql://db/app", "DATABASE_HOLD": "200ms", "SERVICE_TIME_SCALING": "3"}
+    found = Settings.from_environment(environ).database
+    assert found
+    assert found.hold_s == pytest.approx(0.6)
+    assert found.connections == 64
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("DATABASE_HOLD", "200"), ("DATABASE_CONNECTIONS", "0"), ("DATABASE_CONNECTIONS", "many")]
+)
+def test_an_invalid_setting_of_the_database_is_named(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        Settings.from_environment({"DATABASE_URL": "postgresql://db/app", name: value})
+
+
+def test_a_server_without_its_database_does_not_start(model: Path) -> None:
+    environ = {"DATABASE_URL": "postgresql://app:x@127.0.0.1:9/app", "SERVICE_MODEL_PATH": str(model)}
+    with pytest.raises(OSError, match="Connect"), TestClient(create_app(Settings.from_environment(environ))):
+        pass

@@ -130,6 +130,24 @@ def test_a_saturated_link_is_not_attributed_to_servers() -> None:
     assert not count.with_interval
 
 
+@pytest.mark.parametrize("name", ["a database at half of its capacity", "the same, paced servers"])
+def test_a_database_below_its_limit_is_never_the_bottleneck(name: str) -> None:
+    """With the simulated readings of CPU and connections."""
+    count = counted(named(name), 4, None)
+    assert (count.trials, count.judged) == (60, 60)
+    assert not {"dependency"} & {*+count.false_bottlenecks}
+    assert sum(count.false_bottlenecks.values()) <= 0.02 * count.judged
+    assert covers(count, 0.6)  # few studies; the benchmark has the exact share
+
+
+@pytest.mark.parametrize("name", ["a database whose CPU is full", "a database whose connections are full"])
+def test_a_shared_database_limits_two_servers_and_hides_what_a_third_one_adds(name: str) -> None:
+    count = counted(named(name), 2, None)
+    assert count.judged == count.trials == 30
+    assert not +count.false_bottlenecks
+    assert count.other_kinds["1 → 2 lower bound"] == count.other_kinds["2 → 3 not measurable"] == count.studies
+
+
 def test_users_with_long_think_times_are_in_steady_state_from_the_beginning() -> None:
     begun = counted(named("long think times, users begin with a request"), 1, None)
     assert begun.of_truth / begun.users > 1.1  # each user has had only one think time in the window
