@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from harness.grid import http, ngrinder_limits, objectives, row_checks, server_failure, traffic_checks
 from harness.grid.amount import Search
 from harness.grid.cell import OWN_FACTORS, Cell
-from harness.grid.load import check_level, written
+from harness.grid.load import BALANCER, check_level, written
 from harness.grid.schema import MOST_CELLS, Grid
 from harness.grid.traffic_checks import TrafficChecker
 from harness.grid.types import Level
@@ -47,6 +47,7 @@ class Checker:
         yield from self.names("vars", self.grid.vars)
         yield from self.levels(self.values) if self.values else ()
         yield from self.images()
+        yield from self.balancers()
         yield from self.requests()
         yield from ngrinder_limits.problems(self.grid)
         yield from self.objectives()
@@ -102,6 +103,11 @@ class Checker:
         if self.grid.service.image and self.values:
             for _, words in self.values.wrong("ml_server_image", self.grid.service.image):
                 yield ("service", "image"), f"service.image: got {short(self.grid.service.image)}. {words}"
+
+    def balancers(self) -> Iterator[Problem]:
+        """Check that only one of factor and key names the balancer."""
+        if BALANCER in self.grid.factors and BALANCER in self.grid.model_fields_set:
+            yield (BALANCER,), f"{BALANCER}: it is also a factor. Fix: keep one of them"
 
     def requests(self) -> Iterator[Problem]:
         """Check that the traffic and the health check can be sent as written."""

@@ -94,7 +94,7 @@ def foreign_share(seen: Observation, machine: str) -> float | None:
 
 
 def balancer_use(seen: Observation) -> float | None:
-    """Utilization of the busiest nginx worker, of a core or of the balancer's cap; None without readings.
+    """Utilization of the busiest worker of the balancer, of a core or of the balancer's cap; None without readings.
 
     The container's CPU is apportioned to the workers by their CPU time since the start.
     """

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from harness.deploy.inventory.hosts import Host
 from harness.grid.cell import Cell
+from harness.grid.load import BALANCER
 from harness.judge.assess import assess
 from harness.observe.watch import Watcher
 from harness.plan.order import PlannedTrial
@@ -131,15 +132,16 @@ def _load_spec(context: TrialContext, planned: PlannedTrial, trial_id: str) -> L
     if not context.grid.is_open:
         users = planned.cell.vusers
         seed = f"{context.seed}/users/{drawn}/{users}"
-        return replace(load_spec(context, users, trial_id, planned.cell.variables), seed=seed)
+        return replace(load_spec(context, users, trial_id, planned.cell.by_name), seed=seed)
     rate = planned.cell.rate
     seed = f"{context.seed}/arrivals/{drawn}/{rate:g}"
-    return open_spec(context, rate, trial_id, seed, planned.cell.variables)
+    return open_spec(context, rate, trial_id, seed, planned.cell.by_name)
 
 
 def _require_usable_once(context: TrialContext, cell: Cell, spec: LoadSpec) -> None:
     """Send the load's request with the load generator's own client, once for all cells with the same variables."""
-    variables = tuple(sorted((name, str(level)) for name, level in cell.variables.items()))
+    deployed = {**cell.variables, BALANCER: context.grid.balancer_of(cell.by_name).name}
+    variables = tuple(sorted((name, str(level)) for name, level in deployed.items()))
     if variables not in context.tried:
         require_usable(context, spec)
         context.tried.add(variables)

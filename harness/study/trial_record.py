@@ -23,7 +23,7 @@ from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study.collect import HostReport
 from harness.study.trial_context import TrialContext
 from harness.traffic.load_generator import LoadResult, LoadSpec, LoginCounts, RequestCounts
-from harness.traffic.run_load import Collected
+from harness.traffic.run_load import Collected, settings_of
 
 Latencies = list[tuple[int, int]]  # (ms, requests)
 
@@ -196,14 +196,15 @@ def _counters(trial: Trial, load: LoadRun, report: HostReport, balancer: dict[st
 
 def _recorded_context(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport) -> Context:
     """Return the conditions of the trial that evidence rules need."""
-    inventory, cell = context.inventory, trial.planned.cell
+    inventory = context.inventory
+    settings = settings_of(context, trial.planned.cell.by_name)
     return Context(
         users=load.result.users or trial.spec.users,
         lost_workers=load.result.lost_workers,
         stopped_s=load.collected.stopped_s,
         generators=[host.name for host in inventory.generators],
         balancer=load.balancer,
-        balancing=asdict(balancing.of(cell.variables, context.grid.vars, inventory.balancer.variables)),
+        balancing=asdict(balancing.of(settings.balancer, *settings.places)),
         expected_servers={server.name: server.address for server in trial.servers},
         health=report.health,
         kind=inventory.kind,

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from harness.deploy import tls
+from harness.deploy import balancer_settings, tls
+from harness.deploy.balancer_settings import BalancerSettings
 from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.errors import BadInput, LoadGeneratorFailed
@@ -53,17 +54,18 @@ class Collected:
     ended_at: float = 0.0
 
 
-def places(context: TrafficContext, variables: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """Variables of the balancer by priority: of a cell, which may have none yet, of the grid, of the inventory."""
-    return {**tls.initial(context.grid), **variables}, context.grid.vars, context.inventory.balancer.variables
+def settings_of(context: TrafficContext, levels: Mapping[str, Any]) -> BalancerSettings:
+    """Settings of the balancer for a cell's levels; without a cell those that are deployed first."""
+    levels = {**tls.initial(context.grid), **levels}
+    return balancer_settings.of_levels(context.grid, levels, context.inventory.balancer.variables)
 
 
-def load_spec(context: TrafficContext, users: int, trial: str, variables: Mapping[str, Any] = _NONE) -> LoadSpec:
-    """The grid's load with a number of users, for a cell with these role variables."""
-    load, of_balancer = context.grid.load, places(context, variables)
+def load_spec(context: TrafficContext, users: int, trial: str, levels: Mapping[str, Any] = _NONE) -> LoadSpec:
+    """The grid's load with a number of users, for a cell with these levels."""
+    load, of_balancer = context.grid.load, settings_of(context, levels)
     return LoadSpec(
         trial=trial,
-        url=context.inventory.balancer.url(Url.TARGET, tls=tls.is_on(*of_balancer)),
+        url=context.inventory.balancer.url(Url.TARGET, tls=tls.is_on(of_balancer)),
         users=users,
         think_time_s=load.think_time,
         ramp_up_s=load.ramp_up,
@@ -76,21 +78,21 @@ def load_spec(context: TrafficContext, users: int, trial: str, variables: Mappin
     )
 
 
-def _sent(grid: Grid, of_balancer: tuple[Mapping[str, Any], ...]) -> SentTraffic:
+def _sent(grid: Grid, of_balancer: BalancerSettings) -> SentTraffic:
     """The grid's traffic, and how the load generator verifies the balancer's certificate."""
     traffic = SentTraffic.of_grid(grid)
-    verified, file = tls.is_verified(grid, *of_balancer), tls.in_force(tls.CERTIFICATE, *of_balancer)
-    trusted = Path(file).read_text(encoding="ascii") if verified and file and tls.is_on(*of_balancer) else ""
+    verified, file = tls.is_verified(grid, of_balancer), of_balancer.own(tls.CERTIFICATE)
+    trusted = Path(file).read_text(encoding="ascii") if verified and file and tls.is_on(of_balancer) else ""
     return replace(traffic, tls_verify=verified, tls_name=tls.host_name(grid), tls_trusted=trusted)
 
 
 def open_spec(
-    context: TrafficContext, rate: float, trial: str, seed: str, variables: Mapping[str, Any] = _NONE
+    context: TrafficContext, rate: float, trial: str, seed: str, levels: Mapping[str, Any] = _NONE
 ) -> LoadSpec:
-    """The grid's load at a nominal rate; arrivals follow from `seed`. `variables` are those of `load_spec`."""
+    """The grid's load at a nominal rate; arrivals follow from `seed`. `levels` are those of `load_spec`."""
     load = context.grid.load
     return replace(
-        load_spec(context, 0, trial, variables),
+        load_spec(context, 0, trial, levels),
         rate_per_s=context.grid.scaled_per_s(rate),
         arrivals=load.process,
         in_flight=load.most_in_flight,

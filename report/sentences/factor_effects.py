@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from harness.balancers import registry
 from harness.grid import load
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
@@ -65,7 +66,7 @@ def of_capacities(effects: Sequence[CapacityEffect], limits: Thresholds) -> list
 
 
 def _of_capacity(effect: CapacityEffect, limits: Thresholds) -> str:
-    is_tls = effect.factor == "nginx_lb_tls"
+    is_tls = registry.is_variable(effect.factor, "tls")
     base = load_name({effect.factor: effect.base}) if is_tls else effect.base
     what = f"{load_name({effect.factor: effect.level})} instead of {base}"
     others = load_name({name: level for name, level in effect.rest.items() if name != "servers"})

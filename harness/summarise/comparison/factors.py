@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from harness.balancers import registry
 from harness.grid.cell import OWN_FACTORS
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
@@ -34,11 +35,13 @@ class FactorKind(Enum):
     OTHER = auto()
 
 
-_KINDS = {
-    "nginx_lb_method": FactorKind.BALANCING_METHOD,
-    "ml_server_image": FactorKind.IMAGE,
-    "nginx_lb_tls": FactorKind.TLS,
-}
+def kind_of(factor: str) -> FactorKind:
+    """Return the kind of a factor, by its name."""
+    if registry.is_variable(factor, "method"):
+        return FactorKind.BALANCING_METHOD
+    if registry.is_variable(factor, "tls"):
+        return FactorKind.TLS
+    return FactorKind.IMAGE if factor == "ml_server_image" else FactorKind.OTHER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +102,7 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Threshol
     if common:
         pairs = [twin.by_block[block] for block in common], [cell.by_block[block] for block in common]
         ratio = intervals.paired_ratio(*pairs, least_pairs=needed)
-    base, level, kind = twin.cell[factor], cell.cell[factor], _KINDS.get(factor, FactorKind.OTHER)
+    base, level, kind = twin.cell[factor], cell.cell[factor], kind_of(factor)
     hiding = attribution.NOT_SERVERS if factor.startswith(OF_SERVERS) else attribution.LOAD_ALONE
     names = _names(factor, kind, base), _names(factor, kind, level)
     found = attribution.attribute((twin, cell), names, hiding, mix_held=limits.mix_held)
