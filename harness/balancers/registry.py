@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from harness.balancers.balancer import Balancer
+from harness.balancers.haproxy import HAPROXY
 from harness.balancers.nginx import NGINX
 from harness.words import short
 
-BALANCERS: tuple[Balancer, ...] = (NGINX,)
+BALANCERS: tuple[Balancer, ...] = (NGINX, HAPROXY)
 BY_NAME = {balancer.name: balancer for balancer in BALANCERS}
 DEFAULT = NGINX.name
 ROLES = tuple(dict.fromkeys(balancer.role for balancer in BALANCERS))

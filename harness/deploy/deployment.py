@@ -188,6 +188,7 @@ def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
     service = grid.service
     variables = {**_following(grid), **tls.initial(grid), **grid.vars, "study_load_generator": grid.load_generator}
     variables[ROLE] = grid.balancers[0].role
+    variables["study_balancer_roles"] = list(dict.fromkeys(each.role for each in grid.balancers))
     roles = (*(each.role for each in grid.balancers), "ml_server")
     if service.image or images:
         variables["ml_server_image"] = images[0] if images else service.image

@@ -95,7 +95,7 @@ class Grid(GridPart, Caching):
         default="locust", description="`locust`, or on machines `ngrinder`"
     )
     balancer: Annotated[str, BeforeValidator(registry.known)] = Field(
-        default=registry.DEFAULT, description="`nginx`; may also be a factor", exclude_if=_is_default
+        default=registry.DEFAULT, description="`nginx` or `haproxy`; may also be a factor", exclude_if=_is_default
     )
     factors: Factors = Field(description="factor → its levels, see below")
     exclude: tuple[SomeLevels, ...] = Field(default=(), description="cells to leave out, each by some of its levels")
