@@ -35,6 +35,9 @@ def sentence(effect: FactorEffect, limits: Thresholds) -> str:
     if effect.kind is FactorKind.TLS:
         named = [load_name({effect.factor: level}) for level in (effect.base, effect.level)]
         return balancing.sentence(replace(effect, base=named[0], level=named[1]), limits)
+    if effect.kind is FactorKind.BALANCER:
+        shown = [registry.BY_NAME[str(level)].shown for level in (effect.base, effect.level)]
+        return balancing.sentence(replace(effect, base=shown[0], level=shown[1]), limits)
     where = f"At {load_name({n: v for n, v in effect.rest.items() if n != 'servers'})}"
     servers = f"with {phrases.count(int(effect.rest['servers']), 'server')}"
     is_image = effect.kind is FactorKind.IMAGE
