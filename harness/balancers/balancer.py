@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -82,7 +82,7 @@ class Balancer(ABC):
     setting that never removes a failed server. `connections_variable` limits connections, of which a user may need
     `connections_per_user`. `address_unit` is the unit of its method by address. `waits_s` is its usual timeout for
     a response. `after_storing` is a command for its container once the response for the generator's ceiling is stored;
-    that may have `largest_stored` bytes, None for any size.
+    that may have `largest_stored` bytes, None for any size. `unavailable` has the rules that its cells cannot feed.
     """
 
     name: str
@@ -101,6 +101,12 @@ class Balancer(ABC):
     waits_s: float = 60.0
     after_storing: tuple[str, ...] = ()
     largest_stored: int | None = None
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def forwards(self) -> bool:
+        """Whether it forwards requests; if not, they go to the only server, and there is no log of them."""
+        return not self.unavailable
 
     @property
     def prefix(self) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from harness.balancers.balancer import Balancer
 from harness.balancers.haproxy import HAPROXY
 from harness.balancers.nginx import NGINX
+from harness.balancers.none import NONE
 from harness.words import short
 
-BALANCERS: tuple[Balancer, ...] = (NGINX, HAPROXY)
+BALANCERS: tuple[Balancer, ...] = (NGINX, HAPROXY, NONE)
 BY_NAME = {balancer.name: balancer for balancer in BALANCERS}
 DEFAULT = NGINX.name
+NAMES = " or ".join(f"`{name}`" for name in BY_NAME)  # for texts
 ROLES = tuple(dict.fromkeys(balancer.role for balancer in BALANCERS))
 
 

@@ -15,7 +15,8 @@ from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
 
 # Prefix of role variables → tags that apply a change of them, with each load generator.
-GENERATOR_TAGS = {kind.prefix: kind.tags for kind in LOAD_GENERATORS}
+TARGET = "study_target_server"  # the server to which the load generators send; empty for the balancer
+GENERATOR_TAGS = {TARGET: ("locust",), **{kind.prefix: kind.tags for kind in LOAD_GENERATORS}}
 ROLE = "study_balancer_role"  # the role of the cell's balancer
 LATER_S = 5.0  # the balancer's timeout minus the users': they must not get a response of the balancer itself
 HEALTH_S = (10.0, 12.0)  # bounds of a health check, which clients of the balancer give up after 15 s
@@ -135,8 +136,11 @@ class Deployment:
         """All variables of a cell, and the names of those that are not applied yet."""
         variables = placement.cell.variables
         # The order of servers changes nothing, and must not look like a change.
-        role = self._balancer_of(placement.cell.by_name).role
-        wanted: dict[str, Any] = {**self.fixed, ROLE: role, "study_servers": sorted(placement.servers), **variables}
+        balancer = self._balancer_of(placement.cell.by_name)
+        wanted: dict[str, Any] = {**self.fixed, ROLE: balancer.role, "study_servers": sorted(placement.servers)}
+        wanted |= variables
+        if not all(each.forwards for each in self._balancers):  # Locust accepts one target, so it is started again
+            wanted[TARGET] = "" if balancer.forwards else placement.servers[0]
         before = self._applied
         if before is None:
             return wanted, [ROLE, "study_servers", *variables]

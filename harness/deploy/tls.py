@@ -13,8 +13,8 @@ TLS, CERTIFICATE, KEY = "tls", "tls_certificate", "tls_key"  # endings of the va
 
 
 def is_on(settings: BalancerSettings) -> bool:
-    """Whether the balancer serves HTTPS."""
-    return str(settings.own(TLS)).lower() in ("true", "yes", "on", "1")
+    """Whether the balancer serves HTTPS; a server without a balancer serves HTTP."""
+    return settings.balancer.forwards and str(settings.own(TLS)).lower() in ("true", "yes", "on", "1")
 
 
 def initial(grid: Grid) -> dict[str, Any]:

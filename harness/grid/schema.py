@@ -95,7 +95,9 @@ class Grid(GridPart, Caching):
         default="locust", description="`locust`, or on machines `ngrinder`"
     )
     balancer: Annotated[str, BeforeValidator(registry.known)] = Field(
-        default=registry.DEFAULT, description="`nginx` or `haproxy`; may also be a factor", exclude_if=_is_default
+        default=registry.DEFAULT,
+        description=f"{registry.NAMES}; `none` is one server without a balancer; may also be a factor",
+        exclude_if=_is_default,
     )
     factors: Factors = Field(description="factor → its levels, see below")
     exclude: tuple[SomeLevels, ...] = Field(default=(), description="cells to leave out, each by some of its levels")
@@ -299,8 +301,10 @@ class Grid(GridPart, Caching):
         return load.factor_of(self.factors)
 
     def balancer_of(self, levels: Mapping[str, Any]) -> Balancer:
-        """The balancer of a cell with these levels; without a level of it the first one of the study."""
-        return registry.BY_NAME[str(levels[BALANCER])] if BALANCER in levels else self.balancers[0]
+        """The balancer of a cell with these levels; without a level of it the first one that forwards."""
+        if BALANCER in levels:
+            return registry.BY_NAME[str(levels[BALANCER])]
+        return next((each for each in self.balancers if each.forwards), self.balancers[0])
 
     @property
     def balancers(self) -> tuple[Balancer, ...]:

@@ -26,6 +26,8 @@ def cpu_ms_per_request(seen: Observation) -> dict[str, float | None]:
     """CPU time of a request in ms by role, over successes and failures in the window (rule E22); None if not read."""
     requests = sum(s.completed + s.failed for s in seen.window)
     roles = {"generator": seen.generators, "balancer": [seen.balancer_host], "servers": list(seen.expected_servers)}
+    if not seen.balancing.kind.forwards:  # its container only forwards health checks
+        del roles["balancer"]
     found: dict[str, float | None] = {}
     for role, hosts in roles.items():
         used = [cores_used(seen, host) for host in hosts]

@@ -114,7 +114,7 @@ class Preparation:
         """Read version and configuration of each balancer of the grid, which are deployed in turn."""
         found, balancers = {}, self.config.grid.balancers
         one = self._inventory.servers[0].name
-        for balancer in balancers:
+        for balancer in (each for each in balancers if each.version):
             if len(balancers) > 1:
                 cell = Cell((("servers", 1), ("vusers", 1), (BALANCER, balancer.name)))
                 self._deployment.switch(Placement(cell, (one,)))

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from harness.balancers.balancer import Balancer
 from harness.deploy.inventory.hosts import Host
 from harness.grid.schema import Grid
 from harness.judge import balancing, latency_stats, observation, window_stats
@@ -208,22 +209,25 @@ def _recorded_context(context: TrialContext, trial: Trial, load: LoadRun, report
         expected_servers={server.name: server.address for server in trial.servers},
         health=report.health,
         kind=inventory.kind,
-        ceiling=context.ceiling_per_s,
+        ceiling=context.ceiling_per_s if settings.balancer is context.grid.balancer_of({}) else None,
         machine_of=context.probes.machine_of(),
         network=report.network,
         logged=report.log_events,
         cpu_models=context.cpu_models,
         pacing=load.watcher.slots(),
         server_failure=load.failure,
-        unavailable=_unavailable(context.grid, load.result),
+        unavailable=_unavailable(context.grid, settings.balancer, load.result),
     )
 
 
-def _unavailable(grid: Grid, result: LoadResult) -> dict[str, str]:
+def _unavailable(grid: Grid, balancer: Balancer, result: LoadResult) -> dict[str, str]:
     """Return rule → why it cannot be evaluated."""
+    found = dict(balancer.unavailable)
+    if grid.balancer_of({}) is not balancer:
+        found.setdefault("E7", f"the ceiling was measured behind {grid.balancer_of({}).shown}")
     if not grid.has_script:
-        return {}
-    found = {"E7": "the ceiling of generator and balancer is not measured with a Locust script"}
+        return found
+    found |= {"E7": "the ceiling of generator and balancer is not measured with a Locust script"}
     if result.streams:
         found["E5"] = "the script streams responses, whose ends are not measured: requests in flight are not compared"
     return found

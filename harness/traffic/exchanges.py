@@ -136,7 +136,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     """
     expected = {server.address for server in servers}
     topology = _Topology(context=context, cell=cell, expected=frozenset(expected), began=time.monotonic())
-    spec = load_spec(context, 1, f"{trial}.verify", cell.by_name)
+    spec = load_spec(context, 1, f"{trial}.verify", cell.by_name, servers[0])
     spec = replace(spec, traffic=replace(spec.traffic, sessions=0))
     timeouts = 0
     while True:  # at least once, on slow machines too
@@ -184,6 +184,13 @@ class _Topology:
         settings = settings_of(self.context, self.cell.by_name)
         return balancing.of(settings.balancer, *settings.places)
 
+    def _of_only_server(self, found: list[Exchange]) -> list[Exchange]:
+        """Without a balancer a response names no server: it is of the only one, to which it was sent."""
+        if self.context.grid.balancer_of(self.cell.by_name).forwards:
+            return found
+        (server,) = self.expected
+        return [replace(each, server=server) if each.status else each for each in found]
+
     def is_late(self) -> bool:
         """Whether the time for more rounds is over."""
         return time.monotonic() > self.began + WITHIN_S + MORE_ROUNDS * self.slowest_s
@@ -201,7 +208,9 @@ class _Topology:
         every: list[Exchange] = []
         for number in itertools.count(1):
             began = time.monotonic()
-            found = self.context.load_generator.send_each(replace(spec, users=_users(grid, self.cell)))
+            found = self._of_only_server(
+                self.context.load_generator.send_each(replace(spec, users=_users(grid, self.cell)))
+            )
             self.slowest_s = max(self.slowest_s, time.monotonic() - began)
             every += found
             failed = first_failed(grid, found)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from harness.deploy import balancer_settings, tls
 from harness.deploy.balancer_settings import BalancerSettings
 from harness.deploy.connections import Connections
-from harness.deploy.inventory.hosts import Inventory, Url
+from harness.deploy.inventory.hosts import Host, Inventory, Url
 from harness.errors import BadInput, LoadGeneratorFailed
 from harness.grid.schema import Grid
 from harness.judge import rules
@@ -60,12 +60,25 @@ def settings_of(context: TrafficContext, levels: Mapping[str, Any]) -> BalancerS
     return balancer_settings.of_levels(context.grid, levels, context.inventory.balancer.variables)
 
 
-def load_spec(context: TrafficContext, users: int, trial: str, levels: Mapping[str, Any] = _NONE) -> LoadSpec:
-    """The grid's load with a number of users, for a cell with these levels."""
+def target_url(context: TrafficContext, settings: BalancerSettings, server: Host | None) -> str:
+    """URL to which the load generators send: of the balancer, or of the only server of a cell without a balancer."""
+    if settings.balancer.forwards:
+        return context.inventory.balancer.url(Url.TARGET, tls=tls.is_on(settings))
+    return f"http://{(server or context.inventory.servers[0]).address}"
+
+
+def load_spec(
+    context: TrafficContext,
+    users: int,
+    trial: str,
+    levels: Mapping[str, Any] = _NONE,
+    server: Host | None = None,
+) -> LoadSpec:
+    """The grid's load with a number of users, for a cell with these levels; `server` is its first one."""
     load, of_balancer = context.grid.load, settings_of(context, levels)
     return LoadSpec(
         trial=trial,
-        url=context.inventory.balancer.url(Url.TARGET, tls=tls.is_on(of_balancer)),
+        url=target_url(context, of_balancer, server),
         users=users,
         think_time_s=load.think_time,
         ramp_up_s=load.ramp_up,
@@ -87,12 +100,17 @@ def _sent(grid: Grid, of_balancer: BalancerSettings) -> SentTraffic:
 
 
 def open_spec(
-    context: TrafficContext, rate: float, trial: str, seed: str, levels: Mapping[str, Any] = _NONE
+    context: TrafficContext,
+    rate: float,
+    trial: str,
+    seed: str,
+    levels: Mapping[str, Any] = _NONE,
+    server: Host | None = None,
 ) -> LoadSpec:
-    """The grid's load at a nominal rate; arrivals follow from `seed`. `levels` are those of `load_spec`."""
+    """The grid's load at a nominal rate; arrivals follow from `seed`. The rest are arguments of `load_spec`."""
     load = context.grid.load
     return replace(
-        load_spec(context, 0, trial, levels),
+        load_spec(context, 0, trial, levels, server),
         rate_per_s=context.grid.scaled_per_s(rate),
         arrivals=load.process,
         in_flight=load.most_in_flight,

@@ -42,7 +42,8 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     sole = context.grid.sole_request
     if not context.grid.requests:
         sole = of_request(HttpRequest(path=context.grid.service.health), Expect())
-    if sole is None or not sole.is_plain:
+    # Without a balancer only the load generator reaches the server.
+    if sole is None or not sole.is_plain or not context.grid.balancer_of(cell.by_name).forwards:
         return exchanges.verify(context, cell, servers, trial)
     settings = settings_of(context, cell.by_name)
     method = balancing.of(settings.balancer, *settings.places)
