@@ -292,7 +292,8 @@ FACTORS = """
 | `vusers` | closed loop: numbers of virtual users, each of which waits for its response; or a [search](#search) |
 | `rate` | open loop: requests per second sent on schedule, as in `[100/s, 6000/min]`; or a [search](#search) |
 | `fail_servers` | numbers of servers that are killed in mid-trial, as in `[0, 1]` |
-| a variable | any variable of the roles `ml_server`, `nginx_lb`, `locust` and `ngrinder_agent` |
+| `balancer` | balancers to compare, as in `[nginx, haproxy, none]` |
+| a variable | any variable of the roles `ml_server`, `nginx_lb`, `haproxy_lb`, `locust` and `ngrinder_agent` |
 
 A grid has either `vusers` or `rate`. Each combination of levels is a cell.
 

@@ -54,6 +54,7 @@ def servers(count: int) -> str:
     return "1 server" if count == 1 else f"{count} servers"
 
 
+TLS = "_lb_tls"  # ending of a balancer's variable that turns on HTTPS
 FIRST = ("load", "vusers", "rate")  # these factors come first in a load's name
 
 
@@ -64,7 +65,8 @@ def load_name(others: Mapping[str, Any]) -> str:
     """
     named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "rate": "{:.10g}/s offered", "load": "{}"}
     named["fail_servers"] = "1 server failed" if others.get("fail_servers") == 1 else "{} servers failed"
-    named["nginx_lb_tls"] = "HTTPS" if str(others.get("nginx_lb_tls")).lower() == "true" else "HTTP"
+    for name in (name for name in others if name.endswith(TLS)):
+        named[name] = "HTTPS" if str(others[name]).lower() == "true" else "HTTP"
     # A fixed order, because records have their keys sorted by name.
     levels = [(name, others[name]) for name in sorted(others, key=lambda name: (name not in FIRST, name))]
     return ", ".join(

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from harness.balancers import registry
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.secrecy import Hidden
@@ -90,7 +91,7 @@ class Report:
     facts: list[tuple[str, str]]
     thresholds: Table
     grid: str
-    nginx: str
+    configurations: dict[str, str]  # name and command of each balancer → its whole configuration
     charts: dict[str, Chart]  # by name, those with data
     cells: list[CellResult]
     notes: list[str] = field(default_factory=list)
@@ -138,7 +139,11 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         facts=method.facts(study, summary, recorded),
         thresholds=rules.threshold_table(study.nominal_grid.evidence, grid.is_open, samples),
         grid=_grid(study),
-        nginx=study.where.nginx_configuration.strip(),
+        configurations={
+            f"{registry.BY_NAME[name].shown} configuration ({registry.BY_NAME[name].configuration_source})": text
+            for name, each in study.where.of_balancers.items()
+            if (text := each.configuration.strip())
+        },
         charts=overview.charts(study, summary, in_order, counted, recorded, _room(head, found)),
         cells=answer.by_cell(summary),
         notes=method.notes(summary),

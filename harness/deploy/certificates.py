@@ -1,4 +1,4 @@
-"""Check your certificate and its key before nginx gets them: the files, their dates and the host name."""
+"""Check your certificate and its key before the balancer gets them: the files, their dates and the host name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.deploy import tls
+from harness.deploy import balancer_settings, tls
+from harness.deploy.balancer_settings import BalancerSettings
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.grid.load_generators import BY_NAME
 from harness.grid.schema import Grid
@@ -19,38 +20,42 @@ Problem = tuple[Path_, str]
 
 
 def problems(grid: Grid, inventory: Inventory) -> list[Problem]:
-    """(path in the grid, message) for each cell's certificate that clients would reject or nginx cannot load."""
+    """(path in the grid, message) for each cell's certificate that clients would reject or the balancer cannot load."""
     found: dict[Problem, None] = {}
     host = inventory.balancer
     for topology in grid.cells.topologies:
-        places = (topology.variables, grid.vars, host.variables)
-        if tls.is_on(*places):
-            found |= dict.fromkeys(_of_cell(grid, inventory, topology.variables))
+        settings = balancer_settings.of_levels(grid, topology.by_name, host.variables)
+        if tls.is_on(settings):
+            found |= dict.fromkeys(_of_cell(grid, inventory, topology.variables, settings))
     if grid.load.tls_verify and not BY_NAME[grid.load_generator].verifies_tls:
         shown = BY_NAME[grid.load_generator].shown
         found[("load", "tls_verify"), f"load.tls_verify: {shown} verifies no certificate. Fix: remove it"] = None
     return list(found)
 
 
-def _of_cell(grid: Grid, inventory: Inventory, variables: Mapping[str, Any]) -> Iterator[Problem]:
-    places = (variables, grid.vars, inventory.balancer.variables)
-    certificate, key = (str(tls.in_force(name, *places) or "") for name in (tls.CERTIFICATE, tls.KEY))
+def _of_cell(
+    grid: Grid, inventory: Inventory, variables: Mapping[str, Any], settings: BalancerSettings
+) -> Iterator[Problem]:
+    balancer = settings.balancer
+    certificate, key = (str(settings.own(name) or "") for name in (tls.CERTIFICATE, tls.KEY))
     if not certificate and not key:
         if grid.load.tls_verify:
-            words = "a self-signed certificate cannot be verified. Fix: remove it, or set nginx_lb_tls_certificate"
+            fix = f"Fix: remove it, or set {balancer.variable(tls.CERTIFICATE)}"
+            words = f"a self-signed certificate cannot be verified. {fix}"
             yield ("load", "tls_verify"), f"load.tls_verify: {words}"
         return
-    verified = tls.is_verified(grid, *places) and BY_NAME[grid.load_generator].verifies_tls
+    verified = tls.is_verified(grid, settings) and BY_NAME[grid.load_generator].verifies_tls
     name = tls.host_name(grid) or inventory.balancer.host_of(Url.TARGET)
-    for variable, words in check(certificate, key, name if verified else ""):
-        where, shown = _place(grid, inventory, variable, variables)
+    for ending, words in check(certificate, key, name if verified else ""):
+        other = tls.KEY if ending == tls.CERTIFICATE else tls.CERTIFICATE
+        variable = balancer.variable(ending)
+        where, shown = _place(grid, inventory, (variable, balancer.variable(other)), variables)
         yield where, f"{shown}{variable}: {words}"
 
 
-def _place(grid: Grid, inventory: Inventory, variable: str, variables: Mapping[str, Any]) -> tuple[Path_, str]:
+def _place(grid: Grid, inventory: Inventory, names: tuple[str, str], variables: Mapping[str, Any]) -> tuple[Path_, str]:
     """Where a variable is set: its path in the grid, and the words in front of its name."""
-    other = tls.KEY if variable == tls.CERTIFICATE else tls.CERTIFICATE
-    for name in (variable, other):  # a missing one is reported at the other
+    for name in names:  # a missing one is reported at the other
         if name in variables:
             return ("factors", name), "factors: "
         if name in grid.vars:
@@ -59,7 +64,10 @@ def _place(grid: Grid, inventory: Inventory, variable: str, variables: Mapping[s
 
 
 def check(certificate: str, key: str, name: str) -> Iterator[tuple[str, str]]:
-    """(variable, message) for each problem of a certificate and its key; `name` is the host name that it must have."""
+    """(ending of the variable, message) for each problem of a certificate and its key.
+
+    `name` is the host name that it must have.
+    """
     missing = False
     for variable, file, what in ((tls.CERTIFICATE, certificate, "certificate"), (tls.KEY, key, "key")):
         if not file:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from harness.balancers import registry
 from harness.deploy import script_context, tls
 from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
@@ -13,28 +14,26 @@ from harness.grid.cell import Cell
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
 
-# Prefix of role variables → tags that apply a change of them.
-TAGS = {
-    "study_servers": ("nginx_lb_configure",),
-    "nginx_lb_": ("nginx_lb",),
-    "ml_server_": ("ml_server", "nginx_lb_verify"),
-    "lab_": ("ml_server", "nginx_lb_verify"),
-    "dependency_": ("dependency", "ml_server_ready", "nginx_lb_verify"),
-    **{kind.prefix: kind.tags for kind in LOAD_GENERATORS},
-}
-NGINX_WAITS_S = 60.0  # its own default
-LATER_S = 5.0  # nginx's timeout minus the users': they must not get a response of nginx itself
+# Prefix of role variables → tags that apply a change of them, with each load generator.
+TARGET = "study_target_server"  # the server to which the load generators send; empty for the balancer
+GENERATOR_TAGS = {TARGET: ("locust",), **{kind.prefix: kind.tags for kind in LOAD_GENERATORS}}
+ROLE = "study_balancer_role"  # the role of the cell's balancer
+LATER_S = 5.0  # the balancer's timeout minus the users': they must not get a response of the balancer itself
 HEALTH_S = (10.0, 12.0)  # bounds of a health check, which clients of the balancer give up after 15 s
 DEPLOYED_WITHIN_S, SWITCHED_WITHIN_S = 900.0, 180.0
 REPAIR = (
-    *("dependency_service", "dependency_ready", "ml_server_service", "ml_server_ready", "nginx_lb"),
+    *("dependency_service", "dependency_ready", "ml_server_service", "ml_server_ready"),
     *(tag for kind in LOAD_GENERATORS for tag in kind.repair),
 )
 
 
-def tags_for(changed: Iterable[str]) -> list[str]:
-    """Tags that apply these variables, each once."""
-    return sorted({tag for name in changed for prefix, tags in TAGS.items() if name.startswith(prefix) for tag in tags})
+def tags_for(changed: Iterable[str], role: str = registry.BY_NAME[registry.DEFAULT].role) -> list[str]:
+    """Tags that apply these variables, each once; `role` is that of the cell's balancer."""
+    balancer = next(each for each in registry.BALANCERS if each.role == role)
+    by_prefix = {**balancer.tags, ROLE: (role,), **GENERATOR_TAGS}
+    return sorted(
+        {tag for name in changed for prefix, tags in by_prefix.items() if name.startswith(prefix) for tag in tags}
+    )
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,8 @@ class Deployment:
         self._applied: dict[str, Any] | None = None
         self._under_way: Switch | None = None
         self._set = grid.vars
+        self._balancers = grid.balancers
+        self._balancer_of = grid.balancer_of
         self._written_timeout_s = grid.load.timeout / grid.time_factor
         self.images = _images(grid)  # of the service, if the grid compares images
         self.fixed = _fixed(grid, self.images)
@@ -83,7 +84,7 @@ class Deployment:
         self.drop()
         wanted, changed = self._difference(placement)
         if changed:
-            self._under_way = self._start(wanted, tags_for(changed), held=True)
+            self._under_way = self._start(wanted, tags_for(changed, wanted[ROLE]), held=True)
         return self._under_way.playbook if self._under_way else None
 
     def begin(self, placement: Placement) -> None:
@@ -94,7 +95,7 @@ class Deployment:
             return
         self.drop()
         if changed:
-            self._under_way = self._start(wanted, tags_for(changed))
+            self._under_way = self._start(wanted, tags_for(changed, wanted[ROLE]))
 
     def switch(self, placement: Placement) -> None:
         """Bring up a cell's topology, changing only what differs; raises DeployFailed."""
@@ -107,7 +108,9 @@ class Deployment:
         The balancer is reloaded, because it excludes servers for a while after they failed.
         """
         self.drop()
-        self._under_way = self._start({**(self._applied or self.fixed), "nginx_lb_reload": True}, list(REPAIR))
+        last = self._applied or self.fixed
+        role = str(last[ROLE])
+        self._under_way = self._start({**last, f"{role}_reload": True}, [*REPAIR, role])
         self._finish()
 
     def scale_time(self, factor: float) -> None:
@@ -115,9 +118,10 @@ class Deployment:
         if factor != 1:
             self.set("ml_server_time_scaling", factor)
             # The longest response time is the wait for a slot of a paced server, which is scaled like every time.
-            longest_s = max(NGINX_WAITS_S, self._written_timeout_s + LATER_S) * factor
-            if "nginx_lb_response_timeout" not in self._set:
-                self.set("nginx_lb_response_timeout", f"{longest_s:g}s")
+            for balancer in self._balancers:
+                longest_s = max(balancer.waits_s, self._written_timeout_s + LATER_S) * factor
+                if (name := balancer.variable("response_timeout")) not in self._set:
+                    self.set(name, balancer.duration(longest_s))
 
     def set(self, name: str, value: object) -> None:
         """Change a variable for everything that follows."""
@@ -135,15 +139,19 @@ class Deployment:
         """All variables of a cell, and the names of those that are not applied yet."""
         variables = placement.cell.variables
         # The order of servers changes nothing, and must not look like a change.
-        wanted: dict[str, Any] = {**self.fixed, "study_servers": sorted(placement.servers), **variables}
+        balancer = self._balancer_of(placement.cell.by_name)
+        wanted: dict[str, Any] = {**self.fixed, ROLE: balancer.role, "study_servers": sorted(placement.servers)}
+        wanted |= variables
+        if not all(each.forwards for each in self._balancers):  # Locust accepts one target, so it is started again
+            wanted[TARGET] = "" if balancer.forwards else placement.servers[0]
         before = self._applied
         if before is None:
-            return wanted, ["study_servers", *variables]
+            return wanted, [ROLE, "study_servers", *variables]
         return wanted, [name for name in wanted if before.get(name, object()) != wanted[name]]
 
     def _start(self, wanted: dict[str, Any], tags: list[str], held: bool = False) -> Switch:
         # The balancer's own playbook loads faster than the one that imports all three.
-        only_balancer = all(tag.startswith("nginx_lb") for tag in tags)
+        only_balancer = all(tag.startswith(registry.ROLES) for tag in tags)
         playbook = "playbooks/deploy-balancer.yml" if only_balancer else "playbooks/switch-topology.yml"
         return Switch(dict(wanted), self._playbook(self._ansible, playbook, wanted, tags, held))
 
@@ -168,28 +176,32 @@ def _images(grid: Grid) -> tuple[str, ...]:
 def _following(grid: Grid) -> dict[str, Any]:
     """Timeouts derived from the grid's `load.timeout`, and the host of health checks."""
     timeout_s, (least_s, most_s) = grid.load.timeout, HEALTH_S
-    return {
-        "nginx_lb_response_timeout": f"{max(NGINX_WAITS_S, timeout_s + LATER_S):g}s",
-        "nginx_lb_health_timeout_s": min(max(least_s, timeout_s), most_s),
-        "ml_server_health_timeout_s": max(least_s, timeout_s),
-        **_host(grid),
-    }
+    variables: dict[str, Any] = {"ml_server_health_timeout_s": max(least_s, timeout_s)}
+    for each in grid.balancers:
+        variables[each.variable("response_timeout")] = each.duration(max(each.waits_s, timeout_s + LATER_S))
+        variables[each.variable("health_timeout_s")] = min(max(least_s, timeout_s), most_s)
+    return variables | _host(grid)
 
 
 def _host(grid: Grid) -> dict[str, Any]:
     """The host name of the grid's requests, for health checks: applications may reject others."""
     name = tls.host_header(grid)
-    return dict.fromkeys(("nginx_lb_health_host", "ml_server_health_host"), name) if name else {}
+    roles = (*(each.role for each in grid.balancers), "ml_server")
+    return {f"{role}_health_host": name for role in roles} if name else {}
 
 
 def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
     """Variables that all cells share. Those of compared images and of TLS apply until a cell sets others."""
     service = grid.service
     variables = {**_following(grid), **tls.initial(grid), **grid.vars, "study_load_generator": grid.load_generator}
+    variables[ROLE] = grid.balancers[0].role
+    variables["study_balancer_roles"] = list(dict.fromkeys(each.role for each in grid.balancers))
+    roles = (*(each.role for each in grid.balancers), "ml_server")
     if service.image or images:
         variables["ml_server_image"] = images[0] if images else service.image
     if "port" in service.model_fields_set:
-        variables |= {"ml_server_port": service.port, "nginx_lb_server_port": service.port}
+        variables |= {"ml_server_port": service.port}
+        variables |= {each.variable("server_port"): service.port for each in grid.balancers}
     if "health" in service.model_fields_set:
-        variables |= {"ml_server_health": service.health, "nginx_lb_health": service.health}
+        variables |= {f"{role}_health": service.health for role in roles}
     return variables

@@ -7,6 +7,7 @@ on both sides, and a port on the load generator.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 # Types of instances with CPU credits: they slow down in the middle of a study when the credits run out.
@@ -33,26 +34,28 @@ def parse(text: str) -> HostLimits:
     return HostLimits(None, None)
 
 
-def connections_of(nginx: str, cores: int) -> int | None:
-    """Connections that nginx may have, by its configuration as `nginx -T` prints it; None if that does not set them."""
-    each = re.search(r"^\s*worker_connections\s+(\d+);", nginx, re.M)
-    workers = re.search(r"^\s*worker_processes\s+(\w+);", nginx, re.M)
-    if each is None:
-        return None
-    count = cores if workers is not None and workers[1] == "auto" else int(workers[1]) if workers else 1
-    return int(each[1]) * count
+@dataclass(frozen=True)
+class BalancerConnections:
+    """Connections that a balancer allows; `needed` for each user, and the variable that raises it."""
+
+    allowed: int
+    needed: int
+    variable: str
 
 
-def warnings(users: int, generators: int, connections: int | None, host: HostLimits, who: str = "users") -> list[str]:
+def warnings(
+    users: int, generators: int, balancers: Sequence[BalancerConnections], host: HostLimits, who: str = "users"
+) -> list[str]:
     """Messages about limits below the grid's largest number of users; `host` are the limits of a load generator.
 
-    `who` has one connection each: users, or requests in flight.
+    `who` has one connection each: users, or requests in flight. `balancers` are those with known limits.
     """
     found = []
-    if connections is not None and connections < 2 * users:
+    for balancer in (each for each in balancers if each.allowed < each.needed * users):
+        servers = " (including those to the servers)" if balancer.needed > 1 else ""
         found.append(
-            f"the balancer allows {connections} connections, but {users} {who} need up to {2 * users} (including "
-            "those to the servers). Fix: raise nginx_lb_worker_connections."
+            f"the balancer allows {balancer.allowed} connections, but {users} {who} need up to "
+            f"{balancer.needed * users}{servers}. Fix: raise {balancer.variable}."
         )
     each = -(-users // generators)
     if host.files is not None and host.files < each + 100:

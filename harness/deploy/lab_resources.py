@@ -88,7 +88,7 @@ def shares(grid: Grid, inventory: Inventory, cores: int) -> dict[str, float]:
     found = {
         "locust_cpus": GENERATOR_SHARE * room / len(inventory.generators),
         "ngrinder_agent_cpus": GENERATOR_SHARE * room / len(inventory.generators),
-        "nginx_lb_cpus": BALANCER_SHARE * room,
+        **dict.fromkeys((balancer.variable("cpus") for balancer in grid.balancers), BALANCER_SHARE * room),
         "ml_server_cpus": of_servers * room / len(inventory.servers),
     }
     if shared:

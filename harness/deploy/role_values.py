@@ -10,11 +10,12 @@ from typing import Any
 
 import yaml
 
+from harness.balancers import registry
 from harness.deploy.value_rules import beyond_type
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.yamldata import Path_
 
-ROLES = ("ml_server", "nginx_lb", "dependency", *(role for kind in LOAD_GENERATORS for role in kind.roles))
+ROLES = ("ml_server", *registry.ROLES, "dependency", *(role for kind in LOAD_GENERATORS for role in kind.roles))
 Problem = tuple[Path_, str]
 _KINDS = {
     "bool": "a boolean, true or false",

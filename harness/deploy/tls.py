@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
+from harness.deploy.balancer_settings import BalancerSettings
 from harness.grid import templates
 from harness.grid.schema import Grid
 
-TLS, CERTIFICATE, KEY = "nginx_lb_tls", "nginx_lb_tls_certificate", "nginx_lb_tls_key"
-Variables = Mapping[str, Any]
+TLS, CERTIFICATE, KEY = "tls", "tls_certificate", "tls_key"  # endings of the variables of each balancer's role
 
 
-def in_force(name: str, *places: Variables) -> Any:
-    """The value of a variable in the first place that has it; None if none has."""
-    return next((variables[name] for variables in places if name in variables), None)
-
-
-def is_on(*places: Variables) -> bool:
-    """Whether the balancer serves HTTPS, by the first of these places that sets it."""
-    return str(in_force(TLS, *places)).lower() in ("true", "yes", "on", "1")
+def is_on(settings: BalancerSettings) -> bool:
+    """Whether the balancer serves HTTPS; a server without a balancer serves HTTP."""
+    return settings.balancer.forwards and str(settings.own(TLS)).lower() in ("true", "yes", "on", "1")
 
 
 def initial(grid: Grid) -> dict[str, Any]:
@@ -28,8 +22,13 @@ def initial(grid: Grid) -> dict[str, Any]:
 
     The ceiling (rule E7) and the time factor are measured with it, so they hold for every cell.
     """
-    levels = [topology.variables for topology in grid.cells.topologies if TLS in topology.variables]
-    return {TLS: any(is_on(variables) for variables in levels)} if levels else {}
+    found: dict[str, bool] = {}
+    for topology in grid.cells.topologies:
+        settings = BalancerSettings(grid.balancer_of(topology.by_name), (topology.variables,))
+        name = settings.balancer.variable(TLS)
+        if name in topology.variables:
+            found[name] = found.get(name, False) or is_on(settings)
+    return found
 
 
 def host_header(grid: Grid) -> str:
@@ -43,8 +42,8 @@ def host_name(grid: Grid) -> str:
     return re.sub(r":\d+$", "", host_header(grid))
 
 
-def is_verified(grid: Grid, *places: Variables) -> bool:
-    """Whether the load generator verifies a certificate: by default each one except nginx's self-signed one."""
+def is_verified(grid: Grid, settings: BalancerSettings) -> bool:
+    """Whether the load generator verifies a certificate: by default each one except the balancer's self-signed one."""
     if grid.load.tls_verify is not None:
         return grid.load.tls_verify
-    return not is_on(*places) or bool(in_force(CERTIFICATE, *places))
+    return not is_on(settings) or bool(settings.own(CERTIFICATE))

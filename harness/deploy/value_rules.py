@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from harness.balancers import registry
 from harness.grid import http, units
 from harness.words import short
 
@@ -19,12 +20,6 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _IMAGE = (
     rf"(?:(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*"
     r"(?::\w[\w.-]{0,127})?(?:@[A-Za-z][\w+.-]*:[0-9a-fA-F]{32,})?|sha256:[0-9a-f]{64}"
-)
-_NGINX_TIME = r"\d+(?:\.\d+)?(?:ms|[smhdwMy])?(?: +\d+(?:ms|[smhdwMy])?)*|(?:\d+(?:ms|[smhdwMy]))+"
-# Of proxy_next_upstream, https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_next_upstream
-_NEXT = (
-    "error timeout denied invalid_header http_500 http_502 http_503 http_504 http_403 http_404 http_429 non_idempotent "
-    "off"
 )
 _RESTART = ("no", "on-failure", "unless-stopped", "always")
 
@@ -86,11 +81,6 @@ def _environment(value: Any) -> str:
     return ""
 
 
-def _next_upstream(value: Any) -> str:
-    chosen = str(value).split()
-    return "" if chosen and set(chosen) <= set(_NEXT.split()) else f"Allowed: words of {_NEXT}."
-
-
 _COUNT = _within(0, 1_000_000_000, "a whole number")
 _SOME = _within(1, 1_000_000_000, "a whole number")
 RULES: tuple[tuple[str, Callable[[Any], str]], ...] = (
@@ -104,13 +94,11 @@ RULES: tuple[tuple[str, Callable[[Any], str]], ...] = (
     (r".*_(keepalive|max_fails|tries)", _COUNT),
     (r".*_cpuset", _like(r"\d{1,5}(?:-\d{1,5})?(?:,\d{1,5}(?:-\d{1,5})?)*", 'CPUs, as in "0-1"')),
     (r".*_(memory|size)", _like(r"(?i)\d{1,18}(?:\.\d{1,9})?[bkmgtp]?b?", "a size, as in 512m or 2g")),
-    (r"nginx_lb_.*_timeout", _like(_NGINX_TIME, "a time in nginx's notation, as in 30s", empty=False)),
-    (
-        r"nginx_lb_tls_protocols",
-        _like(r"TLSv1(?:\.[123])?(?: +TLSv1(?:\.[123])?)*", "versions, as in TLSv1.2 TLSv1.3", empty=False),
+    *(
+        (rule.names, _like(rule.values, rule.allowed, empty=False))
+        for balancer in registry.BALANCERS
+        for rule in balancer.value_rules
     ),
-    (r"nginx_lb_tls_ciphers", _like(r"[A-Za-z0-9:@=!+-]+", "ciphers in OpenSSL's notation", empty=False)),
-    (r"nginx_lb_next_upstream", _next_upstream),
     (r".*_container", _like(r"[A-Za-z0-9][\w.-]*", "letters, digits, dot, dash and underscore", empty=False)),
     (
         r"(ml_server|dependency)_user",
@@ -141,11 +129,11 @@ def beyond_type(name: str, value: Any) -> str:
 
 
 def wrong_host(name: str) -> str:
-    """Why a name of a host is unusable in nginx's configuration and in names of files; empty if it is not."""
+    """Why a name of a host is unusable in a balancer's configuration and in names of files; empty if it is not."""
     if HOST.fullmatch(name):
         return ""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._") or "server-1"
     return (
-        f"name: nginx cannot use it (got {short(name)}). Allowed: letters, digits, dot, dash and underscore. "
+        f"name: the balancer cannot use it (got {short(name)}). Allowed: letters, digits, dot, dash and underscore. "
         f"Fix: write {short(plain, bare=True)}, and its address as ansible_host."
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.grid import load
-from harness.grid.load import LOAD_FACTORS, RATE, VUSERS
+from harness.grid.load import BALANCER, LOAD_FACTORS, RATE, VUSERS
 from harness.grid.types import Level
 
-OWN_FACTORS = ("servers", *LOAD_FACTORS, "fail_servers")
+OWN_FACTORS = ("servers", *LOAD_FACTORS, "fail_servers", BALANCER)
 
 
 @dataclass(frozen=True)

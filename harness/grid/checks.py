@@ -11,7 +11,7 @@ from harness.grid.amount import Search
 from harness.grid.cell import OWN_FACTORS, Cell
 from harness.grid.cells import FixedCells
 from harness.grid.gate import IMAGE
-from harness.grid.load import check_level, written
+from harness.grid.load import BALANCER, check_level, written
 from harness.grid.schema import MOST_CELLS, Grid
 from harness.grid.traffic_checks import TrafficChecker
 from harness.grid.types import Level
@@ -49,6 +49,7 @@ class Checker:
         yield from self.names("vars", self.grid.vars)
         yield from self.levels(self.values) if self.values else ()
         yield from self.images()
+        yield from self.balancers()
         yield from self.requests()
         yield from ngrinder_limits.problems(self.grid)
         yield from self.objectives()
@@ -60,6 +61,7 @@ class Checker:
         if not too_many:
             yield from self.folders()
             yield from server_failure.problems(self.grid)
+            yield from self.one_server()
 
     def names(self, section: str, named: Mapping[str, Any]) -> Iterator[Problem]:
         for name in named:
@@ -105,6 +107,25 @@ class Checker:
         if self.grid.service.image and self.values:
             for _, words in self.values.wrong("ml_server_image", self.grid.service.image):
                 yield ("service", "image"), f"service.image: got {short(self.grid.service.image)}. {words}"
+
+    def balancers(self) -> Iterator[Problem]:
+        """Check that only one of factor and key names the balancer."""
+        if BALANCER in self.grid.factors and BALANCER in self.grid.model_fields_set:
+            yield (BALANCER,), f"{BALANCER}: it is also a factor. Fix: keep one of them"
+
+    def one_server(self) -> Iterator[Problem]:
+        """Check that cells without a balancer have one server, and a load generator that sends to any address."""
+        direct = [each for each in self.grid.cells.topologies if not self.grid.balancer_of(each.by_name).forwards]
+        is_factor = BALANCER in self.grid.factors
+        where: Path_ = ("factors", BALANCER) if is_factor else (BALANCER,)
+        shown = f"factors: {BALANCER}" if is_factor else BALANCER
+        if several := sorted({each.servers for each in direct if each.servers > 1}):
+            cells = ", ".join(f"{{servers: {count}, {BALANCER}: none}}" for count in several)
+            fix = f"add exclude: [{cells}]" if is_factor else "write servers: [1]"
+            found = ", ".join(map(str, several))
+            yield where, f"{shown}: none needs exactly one server (got servers {found}). Fix: {fix}"
+        if direct and self.grid.load_generator != "locust":
+            yield where, f"{shown}: none is only supported with load_generator: locust"
 
     def requests(self) -> Iterator[Problem]:
         """Check that the traffic and the health check can be sent as written."""

@@ -10,12 +10,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from harness.balancers import registry
 from harness.grid import load_generators, units
 from harness.grid.types import Duration, GridPart, Level, Share, Switch, several
 from harness.words import short
 
 VUSERS, RATE = "vusers", "rate"
 LOAD_FACTORS = (VUSERS, RATE)
+BALANCER = "balancer"  # a factor, or a key of the grid
 MOST_USERS = 50_000
 MOST_PER_S = 50_000
 MOST_SERVERS = 1000
@@ -118,7 +120,13 @@ def without_load(levels: Mapping[str, Level]) -> dict[str, Level]:
 
 
 def check_level(name: str, level: Level) -> None:
-    """Raise ValueError for a level that `servers`, `fail_servers`, `vusers` or `rate` (as a number) cannot have."""
+    """Raise ValueError for a level that a factor of the grid's own cannot have; a rate is a number here."""
+    if name == BALANCER:
+        try:
+            registry.known(level)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        return
     if name == RATE:
         if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level <= MOST_PER_S:
             raise ValueError(f"rate: got {short(written(name, level))}. Allowed: above 0/s and at most {MOST_PER_S}/s")

@@ -18,15 +18,18 @@ from pydantic import (
     model_validator,
 )
 
+from harness.balancers import registry
+from harness.balancers.balancer import Balancer
 from harness.grid import load, load_generators, units
 from harness.grid.amount import Repeats, Search, as_repeats, plain_repeats
 from harness.grid.bodies import unset
+from harness.grid.cell import OWN_FACTORS
 from harness.grid.cells import FixedCells, SearchedCells
 from harness.grid.counter import RequestsMetric
 from harness.grid.dataset import Dataset
 from harness.grid.factors import Factors, LevelsOrSearch, SomeLevels
 from harness.grid.gate import Gate
-from harness.grid.load import LOAD_FACTORS, RATE, VUSERS, Load
+from harness.grid.load import BALANCER, LOAD_FACTORS, RATE, VUSERS, Load
 from harness.grid.objectives import Objectives
 from harness.grid.request import Expect, Request
 from harness.grid.thresholds import Thresholds
@@ -46,6 +49,11 @@ from harness.words import short
 
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
 MOST_CELLS = 10_000
+
+
+def _is_default(balancer: str) -> bool:
+    """Whether a stored grid leaves this balancer out, as grids did before there were several."""
+    return balancer == registry.DEFAULT
 
 
 class Service(GridPart):
@@ -86,6 +94,11 @@ class Grid(GridPart, Caching):
     inventory: str = Field(default="inventory/lab", description="Ansible inventory")
     load_generator: Annotated[str, BeforeValidator(load_generators.known)] = Field(
         default="locust", description="`locust`, or on machines `ngrinder`"
+    )
+    balancer: Annotated[str, BeforeValidator(registry.known)] = Field(
+        default=registry.DEFAULT,
+        description=f"{registry.NAMES}; `none` is one server without a balancer; may also be a factor",
+        exclude_if=_is_default,
     )
     factors: Factors = Field(description="factor → its levels, see below")
     exclude: tuple[SomeLevels, ...] = Field(default=(), description="cells to leave out, each by some of its levels")
@@ -298,6 +311,17 @@ class Grid(GridPart, Caching):
         """The load factor: `vusers` for a closed loop, or `rate` for an open load."""
         return load.factor_of(self.factors)
 
+    def balancer_of(self, levels: Mapping[str, Any]) -> Balancer:
+        """The balancer of a cell with these levels; without a level of it the first one that forwards."""
+        if BALANCER in levels:
+            return registry.BY_NAME[str(levels[BALANCER])]
+        return next((each for each in self.balancers if each.forwards), self.balancers[0])
+
+    @property
+    def balancers(self) -> tuple[Balancer, ...]:
+        """The balancers of the study, in the order of levels."""
+        return tuple(registry.BY_NAME[str(name)] for name in self.levels.get(BALANCER, (self.balancer,)))
+
     @property
     def is_open(self) -> bool:
         """Whether the load is open: requests are sent on schedule."""
@@ -359,7 +383,7 @@ class Grid(GridPart, Caching):
         for name, levels in fixed.items():
             if len(set(levels)) < len(levels):
                 found.append(((name,), f"factor {short(name)} has a level twice. Fix: keep one of them"))
-        for name in ("servers", *LOAD_FACTORS, "fail_servers"):
+        for name in OWN_FACTORS:
             for place, level in enumerate(fixed.get(name, ())):
                 try:
                     load.check_level(name, level)

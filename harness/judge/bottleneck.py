@@ -184,18 +184,15 @@ def _rate(_seen: Observation, _findings: Sequence[Finding], figures: Judged, lim
 
 def _balancer(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
     failed = window_stats.error_rate(seen.window) or 0.0
-    for event in LIMITS_OF_CONNECTIONS:
+    for event, known in seen.balancing.kind.events.items():
         # A single line, or lines of the ramp-up, do not explain failures in the window.
-        if event in seen.balancer.events and failed > limits.errors_warning:
+        if known.out_of_connections and event in seen.balancer.events and failed > limits.errors_warning:
             return Component.BALANCER, Reason(kind=ReasonKind.NO_CONNECTIONS, detail=event)
     used = figures["balancer_cpu"]
     if used is not None and used >= limits.balancer_cpu:
         return Component.BALANCER, Reason(kind=ReasonKind.BALANCER_CPU)
     uneven = next((f for f in findings if f.kind == Kind.UNEVEN_SHARES and f.severity == Severity.WARNING), None)
     return (Component.BALANCER, Reason(kind=ReasonKind.UNEVEN_SHARES, detail=uneven.cause)) if uneven else None
-
-
-LIMITS_OF_CONNECTIONS = ("worker_connections are not enough", "Too many open files", "Cannot assign requested address")
 
 
 def _network(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:

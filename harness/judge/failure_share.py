@@ -18,7 +18,7 @@ from harness.records.trial import TrialRecord
 from harness.words import percent
 
 REJECTIONS = (FailureCategory.STATUS, FailureCategory.COUNTED)
-ABANDONED = 499  # nginx's status of a request whose client closed the connection
+ABANDONED = 499  # in the balancer's log: the client closed the connection
 OVERLOADED = (429, 503)  # statuses that reject any request
 MOST_KINDS = 3
 NEARLY_ALL = 0.9  # share of the failures from which one kind is named for all

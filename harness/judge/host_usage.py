@@ -26,6 +26,8 @@ def cpu_ms_per_request(seen: Observation) -> dict[str, float | None]:
     """CPU time of a request in ms by role, over successes and failures in the window (rule E22); None if not read."""
     requests = sum(s.completed + s.failed for s in seen.window)
     roles = {"generator": seen.generators, "balancer": [seen.balancer_host], "servers": list(seen.expected_servers)}
+    if not seen.balancing.kind.forwards:  # its container only forwards health checks
+        del roles["balancer"]
     found: dict[str, float | None] = {}
     for role, hosts in roles.items():
         used = [cores_used(seen, host) for host in hosts]
@@ -94,7 +96,7 @@ def foreign_share(seen: Observation, machine: str) -> float | None:
 
 
 def balancer_use(seen: Observation) -> float | None:
-    """Utilization of the busiest nginx worker, of a core or of the balancer's cap; None without readings.
+    """Utilization of the busiest worker of the balancer, of a core or of the balancer's cap; None without readings.
 
     The container's CPU is apportioned to the workers by their CPU time since the start.
     """

@@ -13,10 +13,11 @@ from typing import Any
 import docker.errors
 import psutil
 
+from harness.balancers.balancer import Balancer
 from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.observe.containers import Probes
-from harness.records.environment import Environment, Machine
+from harness.records.environment import BalancerSoftware, Environment, Machine
 
 _SETTINGS = (
     "net/core/somaxconn",
@@ -36,13 +37,14 @@ def environment(
     connections: Connections,
     load_generator: dict[str, str],
     levels: dict[str, dict[str, list[str]]],
+    balancers: Mapping[str, BalancerSoftware],
 ) -> Environment:
-    """Hardware, kernel, versions, and the balancer's configuration as nginx prints it. It contains no secrets.
+    """Hardware, kernel, versions, and the balancers' configurations. It contains no secrets.
 
     In the result, `machine` is this machine and `hosts` are other machines of the inventory. `load_generator` is the
-    load generator's name with its version, `levels` the result of `image_levels`.
+    load generator's name with its version, `levels` the result of `image_levels`, `balancers` has those of the study.
     """
-    states = probes.states()
+    states, nginx = probes.states(), balancers.get("nginx", BalancerSoftware())
     return Environment(
         machine=Machine(
             cpu=_cpu_model(),
@@ -55,10 +57,9 @@ def environment(
         docker=str(connections.docker(inventory.servers[0]).version().get("Version", "")),
         python=platform.python_version(),
         packages={name: version for name in _PACKAGES if (version := _version(name))},
-        nginx=probes.run_in(inventory.balancer, ["nginx", "-v"]).strip(),
-        nginx_configuration=probes.run_in(
-            inventory.balancer, ["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"]
-        ),
+        nginx=nginx.version,
+        nginx_configuration=nginx.configuration,
+        balancers={name: each for name, each in balancers.items() if name != "nginx"},
         kernel_settings={
             host.name: kernel_settings(probes, host) for host in (inventory.balancer, inventory.servers[0])
         },
@@ -68,6 +69,14 @@ def environment(
         image_levels=levels,
         git=git_state(root),
         **load_generator,
+    )
+
+
+def balancer_software(probes: Probes, host: Host, balancer: Balancer) -> BalancerSoftware:
+    """Version and configuration of the balancer that runs on its host."""
+    return BalancerSoftware(
+        version=probes.run_in(host, list(balancer.version)).strip(),
+        configuration=probes.run_in(host, list(balancer.configuration)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from harness.balancers import registry
 from harness.records.part import Maybe, Part
 
 
@@ -18,6 +19,13 @@ class Machine(Part):
     docker: str = ""  # version of its container engine; for the controlling machine see Environment
 
 
+class BalancerSoftware(Part):
+    """A balancer's version and its whole configuration, as it prints them."""
+
+    version: str = ""
+    configuration: str = ""
+
+
 class Environment(Part):
     """Machines and versions of the measurement. The load generator's version is under its name."""
 
@@ -28,6 +36,7 @@ class Environment(Part):
     packages: dict[str, str] = Field(default_factory=dict)
     nginx: str = ""  # as `nginx -v` prints it
     nginx_configuration: str = ""
+    balancers: dict[str, BalancerSoftware] = Field(default_factory=dict)  # balancers other than nginx
     kernel_settings: dict[str, dict[str, str]] = Field(default_factory=dict)
     images: dict[str, str] = Field(default_factory=dict)
     image_digests: dict[str, list[str]] = Field(default_factory=dict)
@@ -36,9 +45,16 @@ class Environment(Part):
     git: str = ""
 
     @property
-    def nginx_version(self) -> str:
-        """Name and version of nginx, such as nginx/1.26; empty if unknown."""
-        return self.nginx.replace("nginx version: ", "")
+    def of_balancers(self) -> dict[str, BalancerSoftware]:
+        """Every balancer of the study by its name."""
+        nginx = BalancerSoftware(version=self.nginx, configuration=self.nginx_configuration)
+        return {**({"nginx": nginx} if nginx != BalancerSoftware() else {}), **self.balancers}
+
+    @property
+    def balancer_versions(self) -> str:
+        """Name and version of each balancer, such as nginx/1.26; empty if unknown."""
+        found = (registry.BY_NAME[name].version_in(each.version) for name, each in self.of_balancers.items())
+        return ", ".join(filter(None, found))
 
     def version_of(self, load_generator: str) -> str:
         """Return the version of a load generator; empty if the study used another one."""

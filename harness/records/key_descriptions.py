@@ -113,7 +113,7 @@ TRIAL: dict[str, Key] = {
     "counters.balancer.mean_in_flight": Key(
         "mean number in flight at the balancer in the window", "requests", raw=True
     ),
-    "counters.balancer.worker_cpu_s[]": Key("CPU time of each nginx worker since its start", "s", raw=True),
+    "counters.balancer.worker_cpu_s[]": Key("CPU time of each worker, or thread, since its start", "s", raw=True),
     "counters.balancer.events.<event>": Key("named events in its error log (rule E9)", "lines", raw=True),
     "counters.balancer.events_first_s.<event>": Key("first occurrence of each event", SECOND, raw=True),
     "counters.servers.<server>.<status>": Key(
@@ -137,7 +137,8 @@ TRIAL: dict[str, Key] = {
     "context.stopped_s": Key("whole seconds of a load that was stopped early; else `null`", SECOND, raw=True),
     "context.generators[]": Key("hosts that generated load", raw=True),
     "context.balancer": Key("the balancer's host", raw=True),
-    "context.balancing.method": Key("`nginx_lb_method` in force", raw=True),
+    "context.balancing.balancer": Key("balancer of the cell; nginx in older records", raw=True),
+    "context.balancing.method": Key("balancing method in force", raw=True),
     "context.balancing.max_fails": Key("`nginx_lb_max_fails` in force; `null` if unknown", "failures", raw=True),
     "context.balancing.fail_timeout": Key("`nginx_lb_fail_timeout` in force", "nginx's notation", raw=True),
     "context.balancing.next_upstream": Key("`nginx_lb_next_upstream` in force; empty if unknown", raw=True),
@@ -275,7 +276,9 @@ TRIAL: dict[str, Key] = {
     "bottleneck.figures.generator_cpu": Key(
         "busiest generator process, mean over the window", "share of a core or its limit"
     ),
-    "bottleneck.figures.balancer_cpu": Key("busiest nginx worker", "share of a core or its limit"),
+    "bottleneck.figures.balancer_cpu": Key(
+        "busiest worker, or thread, of the balancer", "share of a core or its limit"
+    ),
     "bottleneck.figures.dependency_cpu": Key(
         "busiest dependency in the window; absent without dependencies, `null` without an allowance",
         "share of its allowance",
@@ -340,7 +343,9 @@ STUDY: dict[str, Key] = {
     "environment.docker": Key("version of the first server's container engine"),
     "environment.python": Key("Python that ran the study"),
     "environment.packages.<package>": Key("versions of the packages that affect the result"),
-    "environment.nginx": Key("version that the balancer reports"),
+    "environment.nginx": Key("version that nginx reports"),
+    "environment.balancers.<balancer>.version": Key("version that another balancer reports"),
+    "environment.balancers.<balancer>.configuration": Key("its whole configuration"),
     "environment.nginx_configuration": Key("the whole configuration, from `nginx -T`"),
     "environment.kernel_settings.<host>.<setting>": Key(
         "settings that limit connections, on balancer and first server", "the kernel's own"

@@ -12,13 +12,14 @@ import docker.errors
 import httpx
 import requests
 
+from harness.balancers.none import NONE
 from harness.deploy import tls
 from harness.deploy.inventory.hosts import Url
 from harness.errors import TrialFailed
 from harness.judge import window_stats
 from harness.records.study import Ceiling
 from harness.study.trial_context import TrialContext
-from harness.traffic.run_load import load_spec, places, run_load
+from harness.traffic.run_load import load_spec, run_load, settings_of
 
 USERS = 64  # always in flight, without think time: more would only queue
 RAMP_UP_S = 1.0
@@ -40,7 +41,12 @@ def measure(context: TrialContext, sufficient_per_s: float) -> Ceiling:
     """
     if context.grid.has_script:
         return Ceiling(users=USERS, measured_at=datetime.now(UTC).isoformat(timespec="seconds"), why=OF_SCRIPT)
-    _store_response(context)
+    if not settings_of(context, {}).balancer.forwards:
+        return Ceiling(
+            users=USERS, measured_at=datetime.now(UTC).isoformat(timespec="seconds"), why=NONE.unavailable["E7"]
+        )
+    if too_large := _store_response(context):
+        return Ceiling(users=USERS, measured_at=datetime.now(UTC).isoformat(timespec="seconds"), why=too_large)
     attempts: list[Ceiling] = []
     while len(attempts) < MAX_ATTEMPTS and (not attempts or (attempts[-1].per_s or math.inf) < sufficient_per_s):
         attempts.append(_attempt(context))
@@ -72,27 +78,34 @@ def _attempt(context: TrialContext) -> Ceiling:
     return Ceiling(per_s=round(rate, 1), users=USERS, measured_at=measured_at)
 
 
-def _store_response(context: TrialContext) -> None:
-    """Copy the body of one server response to the balancer.
+def _store_response(context: TrialContext) -> str:
+    """Copy the body of one server response to the balancer; return why that is impossible, or an empty text.
 
     That is the response to the request that is most frequent among those without templates. If all have templates, the
     body is of `OTHER_BODY` bytes.
     """
     plain = [each for each in context.grid.requests if each.is_plain]
     body = b"x" * OTHER_BODY
+    settings = settings_of(context, {})
+    balancer = settings.balancer
     try:
         if plain:
             request = max(plain, key=lambda each: each.weight).request
-            balancer, is_tls = context.inventory.balancer, tls.is_on(*places(context, {}))
-            with context.connections.http(balancer, Url.SERVICE, tls=is_tls, timeout=10.0) as client:
+            host, is_tls = context.inventory.balancer, tls.is_on(settings)
+            with context.connections.http(host, Url.SERVICE, tls=is_tls, timeout=10.0) as client:
                 body = client.request(
                     request.method, request.target, content=request.body or None, headers=request.all_headers
                 ).content
+        if balancer.largest_stored is not None and len(body) > balancer.largest_stored:
+            return f"{balancer.shown} itself can return at most {balancer.largest_stored} bytes, not {len(body)}"
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
             entry = tarfile.TarInfo("null-answer")
             entry.size, entry.mode = len(body), 0o644
             archive.addfile(entry, io.BytesIO(body))
         context.probes.put(context.inventory.balancer, FOLDER, packed.getvalue())
+        if balancer.after_storing:
+            context.probes.run_in(context.inventory.balancer, list(balancer.after_storing))
     except (httpx.HTTPError, docker.errors.DockerException, requests.RequestException) as error:
         raise TrialFailed(f"the load generator's ceiling cannot be measured at the balancer: {error!r}") from None
+    return ""

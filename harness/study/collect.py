@@ -25,7 +25,7 @@ class LoadEnd:
 
     `servers` are those that still run. `started_at` is second 0 by this machine's clock. `bounds` are second 0 and the
     steady window by the balancer's clock, in Unix seconds. `successes` is the number that the servers should have
-    counted; None when it is not known.
+    counted; None when it is not known. `has_log`: a balancer has a log of the requests.
     """
 
     trial: str
@@ -34,6 +34,7 @@ class LoadEnd:
     bounds: tuple[float, float, float]
     successes: int | None
     health_path: str
+    has_log: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,10 @@ def collect(context: TrialContext, load: LoadEnd, watcher: Watcher, on_collected
     """
     probes, log_is_read = context.probes, threading.Event()
     with ThreadPoolExecutor(max_workers=8) as pool:
-        summary = pool.submit(probes.balancer_summary, load.trial, *load.bounds, log_is_read.set)
+        if load.has_log:
+            summary = pool.submit(probes.balancer_summary, load.trial, *load.bounds, log_is_read.set)
+        else:
+            summary = pool.submit(dict)
         summary.add_done_callback(lambda _: log_is_read.set())
         network = pool.submit(watcher.network_counters)
         counts = pool.submit(_server_counts, context, load)

@@ -30,7 +30,7 @@ DECISIVE = (
     ("machine.kernel", "kernel"),
     ("hosts", "hosts' machines"),
     ("docker", "Docker engine"),
-    ("nginx", "nginx"),
+    ("balancer", "balancer"),
     *((kind.name, kind.shown) for kind in LOAD_GENERATORS),
     ("image_digests", "images"),
 )
@@ -187,7 +187,7 @@ def _environment(old: Environment, new: Environment) -> tuple[list[str], list[st
     for key, name in DECISIVE:
         before, after = old_values.get(key), new_values.get(key)
         if not before and not after:
-            if key in ("machine.cpu", "nginx", "image_digests"):
+            if key in ("machine.cpu", "balancer", "image_digests"):
                 unknown.append(f"{name}: not recorded in either study")
         elif not before or not after:
             (reasons if key in BY_NAME else unknown).append(f"{name}: recorded in one study only ({before or after})")
@@ -207,6 +207,6 @@ def _decisive_values(environment: Environment) -> dict[str, Any]:
         "hosts": hosts,
         "image_digests": sorted({digests[0][:19] for digests in images}),
         "docker": environment.docker,
-        "nginx": environment.nginx,
+        "balancer": environment.balancer_versions,
         **{name: environment.version_of(name) for name in BY_NAME},
     }

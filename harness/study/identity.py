@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import secrecy
+from harness.balancers import registry
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import BadInput
 from harness.grid.schema import Grid
@@ -28,7 +29,7 @@ def effective(grid: Grid, inventory: Inventory) -> Configuration:
     masks = Masks(secret_key.read, grid.secrets)
     return Configuration(
         grid=masks.grid(grid.model_dump(mode="json", by_alias=True)),
-        hosts={host.name: {"group": host.group, **masks.tree(host.configuration)} for host in participating},
+        hosts={host.name: {"group": host.group, **masks.tree(_used(grid, host))} for host in participating},
         files={
             masks.text(name): SentFile(size=source.size, sha256=source.sha256)
             for name, source in sorted(grid.dataset.sources.items())
@@ -36,6 +37,12 @@ def effective(grid: Grid, inventory: Inventory) -> Configuration:
         if grid.dataset
         else {},
     )
+
+
+def _used(grid: Grid, host: Host) -> dict[str, Any]:
+    """Return a host's configuration without the variables of balancers that the study does not use."""
+    others = tuple(each.prefix for each in registry.BALANCERS if each.role not in {b.role for b in grid.balancers})
+    return {name: value for name, value in host.configuration.items() if not name.startswith(others)}
 
 
 def participating_servers(grid: Grid, inventory: Inventory) -> list[Host]:

@@ -19,9 +19,10 @@ MAX_PARALLEL = 32
 
 def health_path(grid: Grid, cell: Cell, inventory: Inventory) -> str:
     """Return the path of the deployed health check."""
-    own = {"nginx_lb_health": grid.service.health} if "health" in grid.service.model_fields_set else {}
+    name = grid.balancer_of(cell.by_name).variable("health")
+    own = {name: grid.service.health} if "health" in grid.service.model_fields_set else {}
     places = (cell.variables, own, grid.vars, inventory.balancer.variables)
-    return str(next((by["nginx_lb_health"] for by in places if "nginx_lb_health" in by), grid.service.health))
+    return str(next((by[name] for by in places if name in by), grid.service.health))
 
 
 def health_statuses(context: TrialContext, servers: Iterable[Host], path: str) -> dict[str, int]:

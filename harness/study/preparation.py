@@ -10,15 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.balancers import registry as balancer_registry
 from harness.deploy import host_limits, lab_resources
 from harness.deploy.connections import Connections
 from harness.deploy.deployment import Deployment, Placement
 from harness.grid.cell import Cell
+from harness.grid.load import BALANCER
 from harness.grid.schema import Grid
 from harness.observe import containers, systemd
 from harness.observe import environment as provenance
 from harness.observe.exposition import OURS, Counting
-from harness.records.environment import Environment, Machine
+from harness.records.environment import BalancerSoftware, Environment, Machine
 from harness.records.study import StudyRecord
 from harness.study import calibrations, ceiling, forecast, image_digests, time_scaling
 from harness.study.config import StudyConfig
@@ -106,8 +108,19 @@ class Preparation:
         if self.record.environment is None:
             version = context.load_generator.version()
             found["environment"] = provenance.environment(
-                self._root, inventory, context.probes, connections, version, levels
+                self._root, inventory, context.probes, connections, version, levels, self._balancers(context.probes)
             )
+
+    def _balancers(self, probes: containers.Probes) -> dict[str, BalancerSoftware]:
+        """Read version and configuration of each balancer of the grid, which are deployed in turn."""
+        found, balancers = {}, self.config.grid.balancers
+        one = self._inventory.servers[0].name
+        for balancer in (each for each in balancers if each.version):
+            if len(balancers) > 1:
+                cell = Cell((("servers", 1), ("vusers", 1), (BALANCER, balancer.name)))
+                self._deployment.switch(Placement(cell, (one,)))
+            found[balancer.name] = provenance.balancer_software(probes, self._inventory.balancer, balancer)
+        return found
 
     def _completed(self, found: dict[str, Any]) -> StudyRecord:
         """Return the record with everything found; a new study also gets the site's last calibration."""
@@ -120,7 +133,12 @@ class Preparation:
     def _warn_of_limits(self, probes: containers.Probes, environment: Environment) -> None:
         """Warn of limits that the largest load exceeds. A study may measure such a limit, so this is no error."""
         machine = environment.hosts.get(self._inventory.balancer.name, environment.machine or Machine())
-        connections = host_limits.connections_of(environment.nginx_configuration, machine.cores)
+        connections = [
+            host_limits.BalancerConnections(allowed, balancer.connections_per_user, balancer.connections_variable)
+            for name, software in environment.of_balancers.items()
+            if (balancer := balancer_registry.BY_NAME[name])
+            and (allowed := balancer.max_connections(software.configuration, machine.cores)) is not None
+        ]
         host = host_limits.parse(probes.run_in(self._inventory.generator, host_limits.COMMAND))
         most = max(self._max_connections(planned.cell) for planned in self.config.planned_trials())
         unit = "requests in flight" if self.config.grid.is_open else "users"

@@ -1,10 +1,11 @@
-"""Check before the start that a grid's requests can reach every server: through nginx and unchanged."""
+"""Check before the start that a grid's requests can reach every server: through the balancer and unchanged."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from harness.deploy import certificates, nginx_limits, server_env
+from harness.balancers.balancer import Distribution
+from harness.deploy import balancer_settings, certificates, request_limits, server_env
 from harness.deploy.inventory.hosts import Inventory
 from harness.grid.schema import Grid
 from harness.grid.yamldata import Path_
@@ -14,26 +15,31 @@ from harness.judge import balancing
 def problems(file: Path, grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
     """Return (path in the grid, message) of each obstacle. `file` is the grid's file."""
     return [
-        *nginx_limits.problems(grid, inventory.balancer.variables),
+        *request_limits.problems(grid, inventory.balancer.variables),
         *server_env.problems(grid, file.read_text(encoding="utf-8")),
-        *_ip_hash_problems(grid, inventory),
+        *_idle_servers(grid, inventory),
         *certificates.problems(grid, inventory),
     ]
 
 
-def _ip_hash_problems(grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
-    """ip_hash sends a whole network to one server; more servers than networks leaves the others idle."""
-    networks = {host.private_ip.rpartition(".")[0] for host in inventory.generators}
+def _idle_servers(grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
+    """A method by address sends all users of an address to one server; more servers than addresses leaves some idle."""
     for topology in grid.cells.topologies:
-        method = balancing.of(topology.variables, grid.vars, inventory.balancer.variables).method
-        if method == "ip_hash" and topology.servers > len(networks):
-            section = "factors" if "nginx_lb_method" in grid.factors else "vars"
+        settings = balancer_settings.of_levels(grid, topology.by_name, inventory.balancer.variables)
+        balancer = settings.balancer
+        method = balancing.of(balancer, *settings.places)
+        groups = {balancer.address_group(host.private_ip) for host in inventory.generators}
+        if method.by_address and topology.servers > len(groups):
+            variable = balancer.variable("method")
+            section = "factors" if variable in grid.factors else "vars"
+            sticky = next(name for name, each in balancer.methods.items() if each is Distribution.BY_USER)
+            unit, where = balancer.address_unit, "are in" if balancer.address_unit == "network" else "have"
             return [
                 (
-                    (section, "nginx_lb_method"),
-                    f"{section}: nginx_lb_method: ip_hash sends all users of one network to one server. The load "
-                    f"generators are in {len(networks)}, so some of {topology.servers} servers stay idle. "
-                    "Fix: use cookie, which keeps each user at one server.",
+                    (section, variable),
+                    f"{section}: {variable}: {method.method} sends all users of one {unit} to one server. The load "
+                    f"generators {where} {len(groups)}, so some of {topology.servers} servers stay idle. "
+                    f"Fix: use {sticky}, which keeps each user at one server.",
                 )
             ]
     return []

@@ -13,9 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from harness.balancers import registry
 from harness.deploy import cpu_benchmark
 from harness.errors import CannotRun, MachineNotReady
 from harness.grid.cell import Cell
+from harness.grid.load import BALANCER
 from harness.judge import window_stats
 from harness.observe.watch import Watcher
 from harness.records.study import TimeScaling
@@ -85,8 +87,10 @@ def _cpu_ms_per_request(context: TrialContext, rate_per_s: float) -> dict[str, f
     """Measure the CPU time of a request on each host, in ms, at about this rate."""
     users = _users(context, rate_per_s)
     servers = context.inventory.servers
-    verify(context, Cell((("servers", len(servers)), ("vusers", users))), servers, TRIAL)
-    spec = load_spec(context, users, TRIAL)
+    # Also a study without a balancer is measured here behind one, which reaches all servers.
+    through = {} if context.grid.balancer_of({}).forwards else {BALANCER: registry.DEFAULT}
+    verify(context, Cell((("servers", len(servers)), ("vusers", users), *through.items())), servers, TRIAL)
+    spec = load_spec(context, users, TRIAL, through)
     spec = replace(
         spec,
         traffic=spec.traffic.reusing_rows(),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from harness.deploy import dependency_reset
 from harness.deploy.inventory.hosts import Host
 from harness.grid.cell import Cell
+from harness.grid.load import BALANCER
 from harness.judge.assess import assess
 from harness.observe.watch import Watcher
 from harness.plan.order import PlannedTrial
@@ -47,6 +48,7 @@ def run(
         bounds=load.balancer_bounds(trial),
         successes=load.countable_successes(),
         health_path=liveness.health_path(context.grid, planned.cell, context.inventory),
+        has_log=context.grid.balancer_of(planned.cell.by_name).forwards,
     )
     report = collect(context, load_end, load.watcher, on_collected)
     data = trial_record.build(context, trial, load, report, load_end.bounds[0])
@@ -73,7 +75,7 @@ def _prepare(context: TrialContext, planned: PlannedTrial, position: int, server
     dependency_reset.run(context.connections, context.inventory, cell.variables, context.grid.vars)
     trial_id = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
     unloaded_s = verify(context, cell, servers, trial_id)
-    spec = _load_spec(context, planned, trial_id)
+    spec = _load_spec(context, planned, trial_id, servers[0])
     _require_usable_once(context, cell, spec)
     return Trial(
         id=trial_id,
@@ -123,7 +125,7 @@ def _send_load(context: TrialContext, trial: Trial, on_start: Callable[[float], 
     return replace(load, failure=injectors[0].result(fail_at_s, start_at))
 
 
-def _load_spec(context: TrialContext, planned: PlannedTrial, trial_id: str) -> LoadSpec:
+def _load_spec(context: TrialContext, planned: PlannedTrial, trial_id: str, server: Host) -> LoadSpec:
     """Return the cell's load. Its think times or arrivals are the same for every topology at this load in this block.
 
     Each load and each probe draws its own: a capacity is computed from several loads, and a common draw would bias all
@@ -133,15 +135,16 @@ def _load_spec(context: TrialContext, planned: PlannedTrial, trial_id: str) -> L
     if not context.grid.is_open:
         users = planned.cell.vusers
         seed = f"{context.seed}/users/{drawn}/{users}"
-        return replace(load_spec(context, users, trial_id, planned.cell.variables), seed=seed)
+        return replace(load_spec(context, users, trial_id, planned.cell.by_name, server), seed=seed)
     rate = planned.cell.rate
     seed = f"{context.seed}/arrivals/{drawn}/{rate:g}"
-    return open_spec(context, rate, trial_id, seed, planned.cell.variables)
+    return open_spec(context, rate, trial_id, seed, planned.cell.by_name, server)
 
 
 def _require_usable_once(context: TrialContext, cell: Cell, spec: LoadSpec) -> None:
     """Send the load's request with the load generator's own client, once for all cells with the same variables."""
-    variables = tuple(sorted((name, str(level)) for name, level in cell.variables.items()))
+    deployed = {**cell.variables, BALANCER: context.grid.balancer_of(cell.by_name).name}
+    variables = tuple(sorted((name, str(level)) for name, level in deployed.items()))
     if variables not in context.tried:
         require_usable(context, spec)
         context.tried.add(variables)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from harness.balancers.balancer import Balancer
 from harness.deploy.inventory.hosts import Host
 from harness.grid.schema import Grid
 from harness.judge import balancing, latency_stats, observation, window_stats
@@ -25,7 +26,7 @@ from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study.collect import HostReport
 from harness.study.trial_context import TrialContext
 from harness.traffic.load_generator import LoadResult, LoadSpec, LoginCounts, RequestCounts
-from harness.traffic.run_load import Collected
+from harness.traffic.run_load import Collected, settings_of
 
 Latencies = list[tuple[int, int]]  # (ms, requests)
 
@@ -198,25 +199,26 @@ def _counters(trial: Trial, load: LoadRun, report: HostReport, balancer: dict[st
 
 def _recorded_context(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport) -> Context:
     """Return the conditions of the trial that evidence rules need."""
-    inventory, cell = context.inventory, trial.planned.cell
+    inventory = context.inventory
+    settings = settings_of(context, trial.planned.cell.by_name)
     return Context(
         users=load.result.users or trial.spec.users,
         lost_workers=load.result.lost_workers,
         stopped_s=load.collected.stopped_s,
         generators=[host.name for host in inventory.generators],
         balancer=load.balancer,
-        balancing=asdict(balancing.of(cell.variables, context.grid.vars, inventory.balancer.variables)),
+        balancing=asdict(balancing.of(settings.balancer, *settings.places)),
         expected_servers={server.name: server.address for server in trial.servers},
         health=report.health,
         kind=inventory.kind,
-        ceiling=context.ceiling_per_s,
+        ceiling=context.ceiling_per_s if settings.balancer is context.grid.balancer_of({}) else None,
         machine_of=context.probes.machine_of(),
         network=report.network,
         logged=report.log_events,
         cpu_models=context.cpu_models,
         pacing=load.watcher.slots(),
         server_failure=load.failure,
-        unavailable=_unavailable(context.grid, load.result),
+        unavailable=_unavailable(context.grid, settings.balancer, load.result),
         dependencies=_dependencies(context),
     )
 
@@ -238,11 +240,14 @@ def _dependencies(context: TrialContext) -> dict[str, Dependency]:
     return found
 
 
-def _unavailable(grid: Grid, result: LoadResult) -> dict[str, str]:
+def _unavailable(grid: Grid, balancer: Balancer, result: LoadResult) -> dict[str, str]:
     """Return rule → why it cannot be evaluated."""
+    found = dict(balancer.unavailable)
+    if grid.balancer_of({}) is not balancer:
+        found.setdefault("E7", f"the ceiling was measured behind {grid.balancer_of({}).shown}")
     if not grid.has_script:
-        return {}
-    found = {"E7": "the ceiling of generator and balancer is not measured with a Locust script"}
+        return found
+    found |= {"E7": "the ceiling of generator and balancer is not measured with a Locust script"}
     if result.streams:
         found["E5"] = "the script streams responses, whose ends are not measured: requests in flight are not compared"
     return found

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.deploy import nginx_limits
+from harness.balancers.balancer import Balancer
 from harness.deploy.inventory.hosts import Host
 from harness.errors import TrialFailed
 from harness.grid.cell import Cell
@@ -19,7 +19,7 @@ from harness.judge import balancing
 from harness.records.failure_kind import FailureCategory
 from harness.traffic.load_generator import Exchange, LoadSpec
 from harness.traffic.patience import Patience
-from harness.traffic.run_load import TrafficContext, load_spec
+from harness.traffic.run_load import TrafficContext, load_spec, settings_of
 
 ROUNDS = 2
 _UNUSABLE = {
@@ -42,7 +42,7 @@ _UNUSABLE = {
 }
 _CERTIFICATE = "CertVerification"  # in the name of Python's exception
 _UNTRUSTED = (
-    "it does not accept the certificate. Fix: give the whole chain in nginx_lb_tls_certificate, or set "
+    "it does not accept the certificate. Fix: give the whole chain in the balancer's tls_certificate, or set "
     "load.tls_verify: false"
 )
 _EXTRACT = "extract "  # kind of failure of a success without the value to extract, with its name
@@ -105,14 +105,14 @@ class Failed:
             )
         return f"status {status}"
 
-    def reason(self, cell: Cell, logged: str) -> str:
-        """The known reason for a status; begins with a period."""
+    def reason(self, balancer: Balancer, servers: int, logged: str) -> str:
+        """The known reason for a status of one of several servers; begins with a period."""
         status = self.exchange.status
         if self.exchange.error is None or self.exchange.error.category is not FailureCategory.STATUS:
             return ""
-        why = nginx_limits.of_response(status, self.exchange.server, self.exchange.begins, logged)
-        if not why and status in balancing.SESSION_STATUSES and cell.servers > 1:
-            why = balancing.sessions_hint(cell.servers)
+        why = balancer.own_response(status, self.exchange.server, self.exchange.begins, logged)
+        if not why and status in balancing.SESSION_STATUSES and servers > 1:
+            why = balancing.sessions_hint(servers, balancer)
         return f". {why}" if why else ""
 
 
@@ -136,7 +136,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     expected = {server.address for server in servers}
     patience = Patience(wait=context.wait)
     topology = _Topology(context=context, cell=cell, expected=frozenset(expected), patience=patience)
-    spec = load_spec(context, 1, f"{trial}.verify", cell.variables)
+    spec = load_spec(context, 1, f"{trial}.verify", cell.by_name, servers[0])
     spec = replace(spec, traffic=replace(spec.traffic, sessions=0))
     timeouts = rejected = 0
     while True:  # at least once, on slow machines too
@@ -155,7 +155,9 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
         problem = "got " + (", ".join(sorted(_servers(found))) or "none")
     else:
         logged = context.balancer_log() if failed.exchange.status >= 500 else ""
-        problem = failed.words(context.grid) + failed.reason(cell, logged)
+        problem = failed.words(context.grid) + failed.reason(
+            context.grid.balancer_of(cell.by_name), cell.servers, logged
+        )
     raise TrialFailed(f"responses did not come from exactly {', '.join(sorted(expected))}: {problem}")
 
 
@@ -179,8 +181,15 @@ class _Topology:
 
     @property
     def _method(self) -> balancing.Balancing:
-        grid, balancer = self.context.grid, self.context.inventory.balancer
-        return balancing.of(self.cell.variables, grid.vars, balancer.variables)
+        settings = settings_of(self.context, self.cell.by_name)
+        return balancing.of(settings.balancer, *settings.places)
+
+    def _of_only_server(self, found: list[Exchange]) -> list[Exchange]:
+        """Without a balancer a response names no server: it is of the only one, to which it was sent."""
+        if self.context.grid.balancer_of(self.cell.by_name).forwards:
+            return found
+        (server,) = self.expected
+        return [replace(each, server=server) if each.status else each for each in found]
 
     def is_rejected(self, failed: Failed) -> bool:
         """Whether one of the servers gave a response that another attempt does not change, as to a wrong password."""
@@ -199,7 +208,9 @@ class _Topology:
         every: list[Exchange] = []
         for number in itertools.count(1):
             began = time.monotonic()
-            found = self.context.load_generator.send_each(replace(spec, users=_users(grid, self.cell)))
+            found = self._of_only_server(
+                self.context.load_generator.send_each(replace(spec, users=_users(grid, self.cell)))
+            )
             self.patience.took(time.monotonic() - began)
             every += found
             failed = first_failed(grid, found)

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from harness.deploy import tls
+from harness.deploy import balancer_settings, tls
+from harness.deploy.balancer_settings import BalancerSettings
 from harness.deploy.connections import Connections
-from harness.deploy.inventory.hosts import Inventory, Url
+from harness.deploy.inventory.hosts import Host, Inventory, Url
 from harness.errors import BadInput, LoadGeneratorFailed
 from harness.grid.schema import Grid
 from harness.judge import rules
@@ -53,17 +54,31 @@ class Collected:
     ended_at: float = 0.0
 
 
-def places(context: TrafficContext, variables: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """Variables of the balancer by priority: of a cell, which may have none yet, of the grid, of the inventory."""
-    return {**tls.initial(context.grid), **variables}, context.grid.vars, context.inventory.balancer.variables
+def settings_of(context: TrafficContext, levels: Mapping[str, Any]) -> BalancerSettings:
+    """Settings of the balancer for a cell's levels; without a cell those that are deployed first."""
+    levels = {**tls.initial(context.grid), **levels}
+    return balancer_settings.of_levels(context.grid, levels, context.inventory.balancer.variables)
 
 
-def load_spec(context: TrafficContext, users: int, trial: str, variables: Mapping[str, Any] = _NONE) -> LoadSpec:
-    """The grid's load with a number of users, for a cell with these role variables."""
-    load, of_balancer = context.grid.load, places(context, variables)
+def target_url(context: TrafficContext, settings: BalancerSettings, server: Host | None) -> str:
+    """URL to which the load generators send: of the balancer, or of the only server of a cell without a balancer."""
+    if settings.balancer.forwards:
+        return context.inventory.balancer.url(Url.TARGET, tls=tls.is_on(settings))
+    return f"http://{(server or context.inventory.servers[0]).address}"
+
+
+def load_spec(
+    context: TrafficContext,
+    users: int,
+    trial: str,
+    levels: Mapping[str, Any] = _NONE,
+    server: Host | None = None,
+) -> LoadSpec:
+    """The grid's load with a number of users, for a cell with these levels; `server` is its first one."""
+    load, of_balancer = context.grid.load, settings_of(context, levels)
     return LoadSpec(
         trial=trial,
-        url=context.inventory.balancer.url(Url.TARGET, tls=tls.is_on(*of_balancer)),
+        url=target_url(context, of_balancer, server),
         users=users,
         think_time_s=load.think_time,
         ramp_up_s=load.ramp_up,
@@ -76,21 +91,26 @@ def load_spec(context: TrafficContext, users: int, trial: str, variables: Mappin
     )
 
 
-def _sent(grid: Grid, of_balancer: tuple[Mapping[str, Any], ...]) -> SentTraffic:
+def _sent(grid: Grid, of_balancer: BalancerSettings) -> SentTraffic:
     """The grid's traffic, and how the load generator verifies the balancer's certificate."""
     traffic = SentTraffic.of_grid(grid)
-    verified, file = tls.is_verified(grid, *of_balancer), tls.in_force(tls.CERTIFICATE, *of_balancer)
-    trusted = Path(file).read_text(encoding="ascii") if verified and file and tls.is_on(*of_balancer) else ""
+    verified, file = tls.is_verified(grid, of_balancer), of_balancer.own(tls.CERTIFICATE)
+    trusted = Path(file).read_text(encoding="ascii") if verified and file and tls.is_on(of_balancer) else ""
     return replace(traffic, tls_verify=verified, tls_name=tls.host_name(grid), tls_trusted=trusted)
 
 
 def open_spec(
-    context: TrafficContext, rate: float, trial: str, seed: str, variables: Mapping[str, Any] = _NONE
+    context: TrafficContext,
+    rate: float,
+    trial: str,
+    seed: str,
+    levels: Mapping[str, Any] = _NONE,
+    server: Host | None = None,
 ) -> LoadSpec:
-    """The grid's load at a nominal rate; arrivals follow from `seed`. `variables` are those of `load_spec`."""
+    """The grid's load at a nominal rate; arrivals follow from `seed`. The rest are arguments of `load_spec`."""
     load = context.grid.load
     return replace(
-        load_spec(context, 0, trial, variables),
+        load_spec(context, 0, trial, levels, server),
         rate_per_s=context.grid.scaled_per_s(rate),
         arrivals=load.process,
         in_flight=load.most_in_flight,

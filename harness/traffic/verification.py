@@ -12,7 +12,7 @@ from http.cookiejar import DefaultCookiePolicy
 
 import httpx
 
-from harness.deploy import nginx_limits, tls
+from harness.deploy import tls
 from harness.deploy.inventory.hosts import Host, Url
 from harness.errors import TrialFailed
 from harness.grid import patterns
@@ -23,7 +23,7 @@ from harness.judge import balancing
 from harness.traffic import exchanges
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.patience import Patience
-from harness.traffic.run_load import TrafficContext, places
+from harness.traffic.run_load import TrafficContext, settings_of
 
 _ROUNDS = 2
 _LEAST_TIMEOUT_S = 5.0
@@ -41,10 +41,11 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     sole = context.grid.sole_request
     if not context.grid.requests:
         sole = of_request(HttpRequest(path=context.grid.service.health), Expect())
-    if sole is None or not sole.is_plain:
+    # Without a balancer only the load generator reaches the server.
+    if sole is None or not sole.is_plain or not context.grid.balancer_of(cell.by_name).forwards:
         return exchanges.verify(context, cell, servers, trial)
-    variables = places(context, cell.variables)
-    method = balancing.of(*variables)
+    settings = settings_of(context, cell.by_name)
+    method = balancing.of(settings.balancer, *settings.places)
     expected = {server.address for server in servers}
     timeout_s = max(_LEAST_TIMEOUT_S, context.grid.load.timeout)
     is_fixed = method.even or method.by_address  # further rounds would reach no other server
@@ -53,7 +54,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     wrong: _Unexpected | None = None
     with (
         context.connections.http(
-            context.inventory.balancer, Url.SERVICE, tls=tls.is_on(*variables), timeout=timeout_s
+            context.inventory.balancer, Url.SERVICE, tls=tls.is_on(settings), timeout=timeout_s
         ) as client,
         ThreadPoolExecutor(min(cell.servers, _MOST_PARALLEL)) as pool,
     ):
@@ -103,9 +104,10 @@ def _explained(context: TrafficContext, cell: Cell, wrong: _Unexpected) -> str:
     """The known reason for an unexpected response, with a fix; begins with a period."""
     status = wrong.response.status_code
     logged = context.balancer_log() if status in (502, 503, 504) else ""
-    why = nginx_limits.of_response(status, wrong.response.headers.get("X-Study-Server", ""), wrong.text, logged)
+    balancer = context.grid.balancer_of(cell.by_name)
+    why = balancer.own_response(status, wrong.response.headers.get("X-Study-Server", ""), wrong.text, logged)
     if not why and status in balancing.SESSION_STATUSES and cell.servers > 1:
-        why = balancing.sessions_hint(cell.servers)
+        why = balancing.sessions_hint(cell.servers, balancer)
     return f". {why}" if why else ""
 
 

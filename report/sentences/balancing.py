@@ -1,9 +1,9 @@
-"""The effect of a balancing method, or of HTTPS, on throughput and response times. Pure."""
+"""The effect of a balancing method, of HTTPS, or of the balancer itself, on throughput and response times. Pure."""
 
 from __future__ import annotations
 
 from harness.grid.thresholds import Thresholds
-from harness.summarise.comparison.factors import FactorEffect
+from harness.summarise.comparison.factors import FactorEffect, FactorKind
 from harness.summarise.gains.obstacle import ObstacleKind
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.words import load_name
@@ -14,13 +14,20 @@ NAMES = {"p50": "median response time", "p95": "p95"}
 
 
 def sentence(effect: FactorEffect, limits: Thresholds) -> str:
-    """A method, or HTTPS, compared with the first level, at the same servers and load."""
+    """A method, HTTPS, or a balancer, compared with the first level, at the same servers and load."""
     load = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
     where = f"With {phrases.count(int(effect.rest['servers']), 'server')} at {load}"
     if effect.ratio is None:
         return f"{where} the effect of {effect.level} instead of {effect.base} is unknown: {obstacle(effect)}."
     note = phrases.indicative(effect.k, "repeat", limits.statement_repeats)
-    return f"{where} {_throughput(effect)}{_response_times(effect)}{note}."
+    return f"{where} {_throughput(effect)}{_response_times(effect)}{_unloaded(effect)}{note}."
+
+
+def _unloaded(effect: FactorEffect) -> str:
+    """The cost of a balancer for a single request, as the end of the sentence."""
+    if effect.kind is not FactorKind.BALANCER or effect.unloaded is None:
+        return ""
+    return f"; without load its response time was {text.ratio_with_interval(effect.unloaded)}"
 
 
 def _throughput(effect: FactorEffect) -> str:

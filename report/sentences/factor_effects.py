@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from harness.balancers import registry
 from harness.grid import load
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
@@ -34,6 +35,9 @@ def sentence(effect: FactorEffect, limits: Thresholds) -> str:
     if effect.kind is FactorKind.TLS:
         named = [load_name({effect.factor: level}) for level in (effect.base, effect.level)]
         return balancing.sentence(replace(effect, base=named[0], level=named[1]), limits)
+    if effect.kind is FactorKind.BALANCER:
+        shown = [registry.BY_NAME[str(level)].shown for level in (effect.base, effect.level)]
+        return balancing.sentence(replace(effect, base=shown[0], level=shown[1]), limits)
     where = f"At {load_name({n: v for n, v in effect.rest.items() if n != 'servers'})}"
     servers = f"with {phrases.count(int(effect.rest['servers']), 'server')}"
     is_image = effect.kind is FactorKind.IMAGE
@@ -65,7 +69,7 @@ def of_capacities(effects: Sequence[CapacityEffect], limits: Thresholds) -> list
 
 
 def _of_capacity(effect: CapacityEffect, limits: Thresholds) -> str:
-    is_tls = effect.factor == "nginx_lb_tls"
+    is_tls = registry.is_variable(effect.factor, "tls")
     base = load_name({effect.factor: effect.base}) if is_tls else effect.base
     what = f"{load_name({effect.factor: effect.level})} instead of {base}"
     others = load_name({name: level for name, level in effect.rest.items() if name != "servers"})

@@ -25,7 +25,7 @@ def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) ->
         ("Order", f"{order.sentence(study, _blocks(trials))}; gains are paired by block{_stopping(study)}"),
         ("Few blocks", order.few_blocks(study)),
         ("Load generator", _load_generator(environment, summary.grid)),
-        ("Balancer", environment.nginx_version),
+        ("Balancer", environment.balancer_versions),
         ("Machine", "" if environment.hosts else _machine(environment.machine)),
         ("Hosts", _hosts(environment.hosts)),
         ("Versions", _versions(environment)),

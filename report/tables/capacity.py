@@ -85,11 +85,9 @@ def _note(summary: Summary) -> str:
 def _n_minus_1(summary: Summary) -> list[str]:
     """What the N−1 capacities assume: that a failed server is removed, and which servers are left."""
     failing = [one for one in summary.capacities if one.n_minus_1 is not None]
-    sentences = []
-    if any(one.removes_failed is False for one in failing):
-        sentences.append(
-            "With nginx_lb_max_fails: 0, nginx does not remove a failed server; set nginx_lb_max_fails to 1 or more."
-        )
+    sentences: list[str] = []
+    stays = [summary.grid.balancer_of(one.others) for one in failing if one.removes_failed is False]
+    sentences += dict.fromkeys(balancer.failed_server_stays for balancer in stays)
     if summary.server_spread is not None and summary.server_spread.differs:
         for left in (one.n_minus_1 for one in failing):
             if left is not None and left.hosts:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.concurrent
 
 ROLES = {
     "docker_engine",
+    "haproxy_lb",
     "image_distribution",
     "jdk",
     "nginx_lb",

@@ -19,15 +19,16 @@ ALLOWED = {
 }
 # Package of harness/ → packages that it may import. All packages may also import errors and words.
 PACKAGES: dict[str, set[str]] = {
-    "grid": set(),
-    "records": {"grid"},
-    "deploy": {"grid", "records"},
-    "observe": {"deploy", "records"},
-    "judge": {"grid", "records"},
-    "traffic": {"grid", "records", "deploy", "observe", "judge"},
-    "summarise": {"grid", "records", "judge"},
+    "balancers": set(),
+    "grid": {"balancers"},
+    "records": {"balancers", "grid"},
+    "deploy": {"balancers", "grid", "records"},
+    "observe": {"balancers", "deploy", "records"},
+    "judge": {"balancers", "grid", "records"},
+    "traffic": {"balancers", "grid", "records", "deploy", "observe", "judge"},
+    "summarise": {"balancers", "grid", "records", "judge"},
     "plan": {"grid", "records", "judge", "summarise"},
-    "study": {"grid", "records", "deploy", "observe", "judge", "traffic", "summarise", "plan"},
+    "study": {"balancers", "grid", "records", "deploy", "observe", "judge", "traffic", "summarise", "plan"},
     "draft": {"grid", "records", "deploy", "traffic"},
 }
 ROOT_MODULES = {"errors", "words", "secrecy", "bootstrap", "docker_context"}
@@ -41,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "search": {"statistics", "cells", "gains", "capacity"},
 }
 # Packages without I/O and without a clock, including all imports of this project.
-PURE = ["grid", "judge", "summarise", "plan"]
+PURE = ["balancers", "grid", "judge", "summarise", "plan"]
 # Files and folders of report/, in addition to the data of charts.
 PURE_FILES = ("model", "format", "phrases", "estimates", "spreads", "elements")
 PURE_PAGES = [*(f"{name}.py" for name in PURE_FILES), "sentences", "tables"]

@@ -93,7 +93,7 @@ def _group_members(hosts: Iterable[Host]) -> Iterable[Problem]:
 
 
 def _name_and_values(host: Host, values: RoleValues | None) -> Iterable[Problem]:
-    """A name that nginx cannot use, and values of variables that the roles would reject."""
+    """A name that the balancer cannot use, and values of variables that the roles would reject."""
     if message := wrong_host(host.name):
         yield Problem(message, host.name)
     for name in host.names if values else ():

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness import secrecy
+from harness.balancers import registry
 from harness.errors import BadInput
 from harness.records import secret_key
 from harness.secrecy import Masks
@@ -33,7 +34,7 @@ _MACHINE_NAMES = (
     "_log_options",
 )
 _CONNECTION = ("study_", "ansible_")  # prefixes of variables by which a host is reached
-_PLAIN = ("private_ip", "nginx_lb_cookie")  # the latter is the name of a cookie
+_PLAIN = ("private_ip", *(balancer.variable("cookie") for balancer in registry.BALANCERS))  # names of cookies
 
 
 class Url(StrEnum):
@@ -224,7 +225,7 @@ class Inventory:
 
 
 def over_tls(url: str) -> str:
-    """The HTTPS URL of the address and port of an HTTP URL, on which nginx serves either."""
+    """The HTTPS URL of the address and port of an HTTP URL, on which the balancer serves either."""
     parts = urlsplit(url)
     if parts.scheme != "http":
         return url

@@ -52,7 +52,11 @@ RULES = (
         apply=(failures.rows_ran_out, failures.errors, failures.logins),
         figure=("error_rate", "errors"),
     ),
-    Rule(id="E9", requirement="logs and kernel counters have no named event", apply=(failures.events,)),
+    Rule(
+        id="E9",
+        requirement="logs and kernel counters have no named event",
+        apply=(failures.events, unavailable.of("E9")),
+    ),
     Rule(
         id="E10",
         requirement="throughput is steady in the window (a cell is judged over its trials)",
@@ -68,13 +72,17 @@ RULES = (
     Rule(
         id="E12",
         requirement="servers have equal shares, no retries, equal cost of a request",
-        apply=(servers.balance,),
+        apply=(servers.balance, unavailable.of("E12")),
         where_free="servers have equal shares with round robin, no retries, equal cost of a request",
     ),
     Rule(
-        id="E13", requirement="generator, balancer and servers count the same requests", apply=(servers.counters_agree,)
+        id="E13",
+        requirement="generator, balancer and servers count the same requests",
+        apply=(servers.counters_agree, unavailable.of("E13")),
     ),
-    Rule(id="E14", requirement="exactly the cell's servers responded", apply=(servers.served_by,)),
+    Rule(
+        id="E14", requirement="exactly the cell's servers responded", apply=(servers.served_by, unavailable.of("E14"))
+    ),
     Rule(id="E23", requirement="paced servers have the CPU for their rate", apply=(pace.kept_rate,)),
     Rule(id="E24", requirement="exactly the planned servers fail, at the planned time", apply=(failover.as_planned,)),
 )

@@ -104,7 +104,7 @@ def _explained(seen: Observation) -> tuple[str, str]:
 
     After a server's death the death is the cause, and the balancer's messages follow from it.
     """
-    known = {event: count for event, count in seen.balancer.events.items() if event in EVENT_HELP}
+    known = {event: count for event, count in seen.balancer.events.items() if _help(event, seen)}
     if seen.died or not known:
         return "", ""
     event = max(known, key=lambda event: known[event])
@@ -115,7 +115,7 @@ def _sessions(seen: Observation) -> str:
     """Return a hint for sessions that only one server has; empty unless requests were denied and servers change."""
     denied = any(seen.failures.get(failure_kind.with_status(status)) for status in balancing.SESSION_STATUSES)
     several = len(seen.expected_servers) > 1 and not seen.balancing.sticky
-    return balancing.sessions_hint(len(seen.expected_servers)) if denied and several else ""
+    return balancing.sessions_hint(len(seen.expected_servers), seen.balancing.kind) if denied and several else ""
 
 
 def _logged(who: str, event: str, count: int) -> str:
@@ -165,12 +165,13 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
     Events that the balancer first logs after a planned server failure are its effect, and are left out.
     """
-    first_s = seen.balancer.events_first_s
+    first_s, known = seen.balancer.events_first_s, seen.balancing.kind.events
     for event, count in seen.balancer.events.items():
-        if seen.stopped and event in OF_SERVERS and first_s.get(event, 0.0) >= min(seen.stopped.values()) - STAMPED_S:
+        of_server = event in known and known[event].of_server
+        if seen.stopped and of_server and first_s.get(event, 0.0) >= min(seen.stopped.values()) - STAMPED_S:
             continue
         # A response that ended early may look complete to a user.
-        severity = Severity.WARNING if event == CLOSED_EARLY else Severity.NOTE
+        severity = Severity.WARNING if event in known and known[event].cut_short else Severity.NOTE
         yield Finding(
             rule="E9",
             severity=severity,
@@ -189,6 +190,11 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 figure=count,
                 threshold=0,
             )
+    yield from _kernel(seen, limits)
+
+
+def _kernel(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """Events in the kernel's counters of containers and machines."""
     for host, counted in seen.network.items():
         overflows = counted.get("listen_overflows", 0)
         if overflows:
@@ -196,7 +202,8 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 rule="E9",
                 severity=Severity.NOTE,
                 cause=f"{host}: {overflows} connections were dropped because its listen queue was full",
-                next_step="use a longer backlog (nginx_lb_backlog, net.core.somaxconn) or more accepting processes",
+                next_step=f"use a longer backlog ({seen.balancing.kind.variable('backlog')}, net.core.somaxconn) or "
+                "more accepting processes",
                 figure=overflows,
                 threshold=0,
             )
@@ -223,33 +230,18 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 
 STAMPED_S = 1.0  # the balancer's error log has whole seconds
-CLOSED_EARLY = "upstream prematurely closed connection"
-# Messages of nginx about a server that is gone.
-OF_SERVERS = (
-    "no live upstreams",
-    CLOSED_EARLY,
-    "upstream server temporarily disabled",
-    "upstream timed out",
-    "Connection refused",
-)
 
 
 def _help(event: str, seen: Observation) -> str:
     """Return the fix for the cause of an event; empty if unknown."""
     if event == "Child process died" and any(RECYCLED in logged for logged in seen.logged.values()):
         event = RECYCLED
-    return EVENT_HELP.get(event, "").format(less=less_load(seen))
+    known = seen.balancing.kind.events.get(event)
+    return (known.fix if known else SERVER_EVENTS.get(event, "")).format(less=less_load(seen))
 
 
 RECYCLED = "Worker reached its request limit"
-EVENT_HELP = {  # {less}: as `less_load`
-    "worker_connections are not enough": "raise nginx_lb_worker_connections or use nginx_lb_settings: tuned",
-    "Too many open files": "raise nginx_lb_nofile",
-    "Cannot assign requested address": "keep upstream connections: nginx_lb_upstream_keepalive",
-    "no live upstreams": "check the servers' health",
-    CLOSED_EARLY: "check the servers' logs: one ended during a response",
-    "upstream timed out": "{less} or more servers: one did not respond within nginx's timeout",
-    "Connection refused": "check the servers: one did not listen on its port",
+SERVER_EVENTS = {  # of the servers' logs; {less}: as `less_load`
     "Child process died": "a worker of uvicorn ended: its program failed (check the server's log), or it did not "
     "respond to its parent within 5 s ({less} or more CPU)",
     RECYCLED: "raise or remove the service's own limit for measurements: --limit-max-requests of uvicorn, "

@@ -73,6 +73,9 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E13: generator, balancer and servers count the same requests of this trial."""
     allowed = max(limits.counters_share * _succeeded_at_generator(seen), limits.counters_count)
+    if not seen.balancing.kind.forwards:
+        yield from _generator_and_servers(seen, allowed)
+        return
     yield from _generator_and_balancer(seen, allowed)
     yield from _balancer_and_servers(seen, allowed)
     yield from _abandoned(seen, allowed)
@@ -107,6 +110,25 @@ def _generator_and_balancer(seen: Observation, allowed: float) -> Iterator[Findi
             f"the generator counts {failed} failures, the balancer {logged}",
             "requests failed before they reached the balancer; check the generator's log and network",
             failed - logged,
+            allowed,
+        )
+
+
+def _generator_and_servers(seen: Observation, allowed: float) -> Iterator[Finding]:
+    """Without a balancer, compare the generator's successes with the server's own count."""
+    counted = [by for by in seen.served.values() if by is not None]
+    if not counted:
+        text = "the server reports no request counts; nothing was compared with the generator's"
+        yield Finding(rule="E13", severity=Severity.NOTE, cause=text, next_step="")
+        return
+    generator, servers = _succeeded_at_generator(seen), sum(seen.succeeded(by) for by in counted)
+    # The server may answer requests that their users gave up.
+    given_up = sum(seen.failures.values())
+    if not generator - allowed <= servers <= generator + given_up + seen.counted_logins + allowed:
+        yield _different(
+            f"the generator counts {generator} successes, the server {servers}",
+            "requests were lost between generator and server, or the body check failed",
+            abs(servers - generator),
             allowed,
         )
 
@@ -173,6 +195,8 @@ def _abandoned(seen: Observation, allowed: float) -> Iterator[Finding]:
 
 def served_by(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     """E14: exactly the cell's servers responded; after a planned failure, exactly the remaining ones."""
+    if "E14" in seen.unavailable:
+        return
     if seen.stopped and seen.answered:
         remaining = {name: address for name, address in seen.expected_servers.items() if name not in seen.stopped}
         gone = max(seen.stopped.values())

@@ -60,6 +60,7 @@ class CellSummary:
     latency_with_failures_ms: dict[str, float | None] = field(default_factory=dict)  # failures at the timeout or more
     lateness: Lateness | None = None  # of the generator, where it was too late for the objective p95 (rule E6)
     waits_by_block: dict[int, dict[str, float | None]] = field(default_factory=dict)  # the same of each usable trial
+    unloaded_by_block: dict[int, float] = field(default_factory=dict)  # R0 of each usable trial in ms
     latency_unsteady: str = ""  # how its latencies changed within the window, as a predicate (rule E10)
     slow_server: SlowServer | None = None  # a server that is slower than the others (rule E12)
     falls_behind: bool = False  # most trials served less than an open load offered, so no objective is met
@@ -201,6 +202,7 @@ def _latencies(
         "latency_with_failures_ms": waited,
         "lateness": _lateness(usable, histograms, failures, limits),
         "waits_by_block": {each.repeat: each.latency_with_failures_ms or each.latency_ms for each in usable},
+        "unloaded_by_block": {each.repeat: each.unloaded_ms for each in usable if each.unloaded_ms},
         "latency_unsteady": steadiness.unsteady_latency(steadiness.latency_drift(usable), limits),
     }
 

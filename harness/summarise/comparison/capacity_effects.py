@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.grid.cell import OWN_FACTORS
+from harness.grid.load import BALANCER
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Level, Levels
@@ -47,7 +48,7 @@ def effects(grid: Grid, measured: Sequence[Capacity]) -> list[CapacityEffect]:
     """Every such comparison, by factor, then in the order of the capacities; paired by block (rule E15)."""
     found = []
     for factor, levels in grid.levels.items():
-        if factor in OWN_FACTORS or len(levels) < 2:
+        if (factor in OWN_FACTORS and factor != BALANCER) or len(levels) < 2:
             continue
         for one in measured:
             if one.others[factor] == levels[0]:

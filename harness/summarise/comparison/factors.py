@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from harness.balancers import registry
 from harness.grid.cell import OWN_FACTORS
+from harness.grid.load import BALANCER
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Level, Levels
@@ -31,14 +33,19 @@ class FactorKind(Enum):
     BALANCING_METHOD = auto()
     IMAGE = auto()  # builds of the service
     TLS = auto()
+    BALANCER = auto()
     OTHER = auto()
 
 
-_KINDS = {
-    "nginx_lb_method": FactorKind.BALANCING_METHOD,
-    "ml_server_image": FactorKind.IMAGE,
-    "nginx_lb_tls": FactorKind.TLS,
-}
+def kind_of(factor: str) -> FactorKind:
+    """Return the kind of a factor, by its name."""
+    if registry.is_variable(factor, "method"):
+        return FactorKind.BALANCING_METHOD
+    if registry.is_variable(factor, "tls"):
+        return FactorKind.TLS
+    if factor == BALANCER:
+        return FactorKind.BALANCER
+    return FactorKind.IMAGE if factor == "ml_server_image" else FactorKind.OTHER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +55,8 @@ class FactorEffect:
     `ratio` is None where a side has no usable trial; `obstacle` is what keeps it from being a statement about the
     factor. `k` counts the blocks with both. With `bound` the ratio of both capacities lies beyond the measured one, as
     `hidden_by` was the bottleneck of one side (see `hidden_level`). `equivalent`: the whole interval lies within the
-    margin of rule E21. `response_times` compares both at the same load and servers.
+    margin of rule E21. `response_times` compares both at the same load and servers, `unloaded`
+    compares the response times without load (R0).
     """
 
     factor: str
@@ -65,6 +73,7 @@ class FactorEffect:
     bound: RatioBound | None
     hidden_by: Component | None
     response_times: ResponseTimeChange
+    unloaded: Interval | None = None
 
     @property
     def hidden_level(self) -> Level:
@@ -81,7 +90,7 @@ def effects(grid: Grid, cells: Sequence[CellSummary]) -> list[FactorEffect]:
     """Every such comparison, by factor, then in the cells' order; paired by block as gains are (rule E15)."""
     found = []
     for factor, levels in grid.levels.items():
-        if factor in OWN_FACTORS or len(levels) < 2:
+        if (factor in OWN_FACTORS and factor != BALANCER) or len(levels) < 2:
             continue
         base = levels[0]
         for cell in cells:
@@ -99,7 +108,7 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Threshol
     if common:
         pairs = [twin.by_block[block] for block in common], [cell.by_block[block] for block in common]
         ratio = intervals.paired_ratio(*pairs, least_pairs=needed)
-    base, level, kind = twin.cell[factor], cell.cell[factor], _KINDS.get(factor, FactorKind.OTHER)
+    base, level, kind = twin.cell[factor], cell.cell[factor], kind_of(factor)
     hiding = attribution.NOT_SERVERS if factor.startswith(OF_SERVERS) else attribution.LOAD_ALONE
     names = _names(factor, kind, base), _names(factor, kind, level)
     found = attribution.attribute((twin, cell), names, hiding, mix_held=limits.mix_held)
@@ -119,13 +128,25 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Threshol
         bound=found.bound,
         hidden_by=found.hidden_by,
         response_times=response_times.between(twin, cell, names, limits),
+        unloaded=_unloaded(twin, cell, limits.interval_repeats),
     )
+
+
+def _unloaded(twin: CellSummary, cell: CellSummary, needed: int) -> Interval | None:
+    """The ratio of the response times without load, paired by block; None without a common block."""
+    common = sorted(twin.unloaded_by_block.keys() & cell.unloaded_by_block.keys())
+    if not common:
+        return None
+    sides = [[each.unloaded_by_block[block] for block in common] for each in (twin, cell)]
+    return intervals.paired_ratio(sides[0], sides[1], least_pairs=needed)
 
 
 def _names(factor: str, kind: FactorKind, level: Level) -> str:
     """The name of a level in sentences."""
     if kind is FactorKind.TLS:
         return load_name({factor: level})
+    if kind is FactorKind.BALANCER:
+        return registry.BY_NAME[str(level)].shown
     return str(level) if kind is FactorKind.BALANCING_METHOD else f"{factor} {level}"
 
 

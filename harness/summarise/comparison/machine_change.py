@@ -104,5 +104,5 @@ def _same_build(role: str, sides: Sequence[Trials], where: tuple[Environment, En
         hosts = [] if facts is None else facts.generators if role == "generator" else [facts.balancer]
         images.append({ran[0] for host in hosts if (ran := environment.image_digests.get(host))})
         known = {name: environment.version_of(name) for name in BY_NAME}
-        versions.append(environment.nginx if role == "balancer" else {n: v for n, v in known.items() if v})
+        versions.append(environment.balancer_versions if role == "balancer" else {n: v for n, v in known.items() if v})
     return bool(versions[0]) and versions[0] == versions[1] and images[0] == images[1]

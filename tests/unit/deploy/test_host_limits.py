@@ -1,14 +1,16 @@
 """Limits of hosts are compared with the number of users before a study starts."""
 
+from harness.balancers import nginx
 from harness.deploy import host_limits
 
 NGINX = "worker_processes auto;\nevents {\n    worker_connections 768;\n}\n"
+ALLOWED = host_limits.BalancerConnections(1536, 2, "nginx_lb_worker_connections")
 
 
 def test_connections_follow_from_nginx_configuration() -> None:
-    assert host_limits.connections_of(NGINX, cores=2) == 1536
-    assert host_limits.connections_of(NGINX.replace("auto", "1"), cores=4) == 768
-    assert host_limits.connections_of("", cores=2) is None
+    assert nginx.NGINX.max_connections(NGINX, cores=2) == 1536
+    assert nginx.NGINX.max_connections(NGINX.replace("auto", "1"), cores=4) == 768
+    assert nginx.NGINX.max_connections("", cores=2) is None
 
 
 def test_a_generators_files_and_ports_are_read() -> None:
@@ -19,11 +21,11 @@ def test_a_generators_files_and_ports_are_read() -> None:
 
 def test_limits_below_the_number_of_users_are_reported() -> None:
     roomy = host_limits.HostLimits(1_000_000, 28_232)
-    assert host_limits.warnings(700, 1, 1536, roomy) == []
-    assert "1536 connections, but 1000 users need up to 2000" in host_limits.warnings(1000, 1, 1536, roomy)[0]
-    assert "allows 1024 open files" in host_limits.warnings(1000, 1, None, host_limits.HostLimits(1024, None))[0]
-    assert "28232 local ports, but 30000 users" in host_limits.warnings(30_000, 1, None, roomy)[0]
-    assert host_limits.warnings(30_000, 2, None, roomy) == []
+    assert host_limits.warnings(700, 1, [ALLOWED], roomy) == []
+    assert "1536 connections, but 1000 users need up to 2000" in host_limits.warnings(1000, 1, [ALLOWED], roomy)[0]
+    assert "allows 1024 open files" in host_limits.warnings(1000, 1, [], host_limits.HostLimits(1024, None))[0]
+    assert "28232 local ports, but 30000 users" in host_limits.warnings(30_000, 1, [], roomy)[0]
+    assert host_limits.warnings(30_000, 2, [], roomy) == []
 
 
 def test_e11_burstable_hosts_need_unlimited_credits() -> None:

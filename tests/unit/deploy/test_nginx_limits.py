@@ -6,20 +6,21 @@ from typing import Any
 
 import pytest
 
-from harness.deploy import nginx_limits, server_env
+from harness.balancers import nginx
+from harness.deploy import request_limits, server_env
 from harness.grid.dataset import Dataset
 from tests.builders import grid
 
 
 def problems(host: dict[str, Any] | None = None, **more: Any) -> list[str]:
-    return [text for _, text in nginx_limits.problems(grid(**more), host or {})]
+    return [text for _, text in request_limits.problems(grid(**more), host or {})]
 
 
 def test_a_large_request_passes_with_tuned_settings_and_is_rejected_with_stock_ones() -> None:
     """The cell's variable takes precedence over the grid's vars, and these over the inventory."""
     request = {"path": "/", "json": "x" * (2 << 20), "headers": {"X_A": "1", "X.B": "1", "Cookie": "c" * 20_000}}
-    stock = {"nginx_lb_settings": "stock", **nginx_limits.DEFAULTS["stock"]}
-    tuned = {"nginx_lb_settings": "tuned", **nginx_limits.DEFAULTS["tuned"]}
+    stock = {"nginx_lb_settings": "stock", **nginx.DEFAULTS["stock"]}
+    tuned = {"nginx_lb_settings": "tuned", **nginx.DEFAULTS["tuned"]}
     assert problems(request=request) == problems(tuned, request=request) == []
     rejected = problems(stock, request=request)
     assert [text.partition(":")[0] for text in rejected] == [
@@ -61,14 +62,14 @@ def test_each_request_of_a_mix_is_checked_with_its_longest_row_and_its_files() -
     found = grid(request=None, traffic={"data": {"file": "rows.csv"}, "requests": requests})
     found = found.with_dataset(Dataset(rows=rows, files=files)).with_traffic_secrets({"S": "s" * 9500})
     stock = {"nginx_lb_settings": "stock"}
-    assert [text.partition(": ")[0] for _, text in nginx_limits.problems(found, stock)] == [
+    assert [text.partition(": ")[0] for _, text in request_limits.problems(found, stock)] == [
         "traffic.requests.3.request.file",
         "traffic.requests.4.request.multipart",
         "traffic.requests.5.request.headers.X_A",
         "traffic.requests.5.request.headers.X_A",
     ]
     limit = {**stock, "nginx_lb_client_max_body_size": "500k"}
-    texts = [text for _, text in nginx_limits.problems(found, limit)]
+    texts = [text for _, text in request_limits.problems(found, limit)]
     assert texts[0].startswith("traffic.requests.1.request.json: 600,017 bytes exceed")
     assert texts[1].startswith("traffic.requests.2.request.form: 600,002 bytes exceed")
 
@@ -76,7 +77,7 @@ def test_each_request_of_a_mix_is_checked_with_its_longest_row_and_its_files() -
 def test_values_in_a_path_are_percent_encoded() -> None:
     rows = Dataset(rows=({"c": "/" * 3000},))
     found = grid(request=None, traffic={"requests": [{"name": "a", "request": {"path": "/${row.c}"}}]})
-    (text,) = (text for _, text in nginx_limits.problems(found.with_dataset(rows), {"nginx_lb_settings": "stock"}))
+    (text,) = (text for _, text in request_limits.problems(found.with_dataset(rows), {"nginx_lb_settings": "stock"}))
     assert text.startswith("traffic.requests.0.request.path: 9,016 bytes of header exceed")
 
 
@@ -84,12 +85,12 @@ def test_values_in_a_path_are_percent_encoded() -> None:
     ("text", "count"), [("1m", 1 << 20), ("8K", 8192), ("0", 0), ("2g", 2 << 30), ("{{ a }}", None), ("", None)]
 )
 def test_sizes_are_read_as_nginx_does(text: str, count: int | None) -> None:
-    assert nginx_limits.size_of(text) == count
+    assert nginx.size_of(text) == count
 
 
 def test_a_proposed_size_is_large_enough() -> None:
     for count in (1, 1024, 1025, 3_000_000):
-        size = nginx_limits.size_of(nginx_limits.written_size(count))
+        size = nginx.size_of(nginx.written_size(count))
         assert size is not None
         assert size >= count
 
@@ -127,7 +128,7 @@ LOG = (
 def test_a_response_of_nginx_itself_is_explained_with_the_variable_of_its_limit(
     status: int, server: str, text: str, logged: str, expected: str
 ) -> None:
-    found = nginx_limits.of_response(status, server, text, logged)
+    found = nginx.NGINX.own_response(status, server, text, logged)
     assert expected in found
     assert bool(found) == bool(expected)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.balancers.nginx import NGINX
 from harness.grid.thresholds import Thresholds
 from harness.judge import balancing, bottleneck, cpu_cost, rules
 from harness.judge.balancing import Balancing
@@ -281,7 +282,7 @@ def test_an_unknown_reaction_of_the_balancer_is_left_out() -> None:
 
 def test_a_cells_balancer_variables_take_precedence_over_those_of_grid_and_inventory() -> None:
     inventory = {"nginx_lb_method": "round_robin", "nginx_lb_max_fails": 0, "nginx_lb_fail_timeout": "10s"}
-    found = balancing.of({"nginx_lb_method": "least_conn"}, {"nginx_lb_max_fails": 2}, inventory)
+    found = balancing.of(NGINX, {"nginx_lb_method": "least_conn"}, {"nginx_lb_max_fails": 2}, inventory)
     assert found == Balancing(method="least_conn", max_fails=2, fail_timeout="10s")
 
 
@@ -400,10 +401,10 @@ def test_e8_ignores_timeouts_in_the_drain() -> None:
 
 def test_the_balancers_failover_settings_are_recorded_as_far_as_they_are_known() -> None:
     cell = {"nginx_lb_next_upstream": "error timeout non_idempotent", "nginx_lb_connect_timeout": "1s"}
-    found = balancing.of(cell, {"nginx_lb_next_upstream_tries": 2, "nginx_lb_next_upstream_timeout": 0})
+    found = balancing.of(NGINX, cell, {"nginx_lb_next_upstream_tries": 2, "nginx_lb_next_upstream_timeout": 0})
     assert (found.next_upstream, found.connect_timeout) == ("error timeout non_idempotent", "1s")
     assert (found.next_upstream_tries, found.next_upstream_timeout) == (2, "0")
-    nothing = balancing.of({})
+    nothing = balancing.of(NGINX, {})
     assert (nothing.next_upstream, nothing.next_upstream_tries, nothing.connect_timeout) == ("", None, "")
 
 

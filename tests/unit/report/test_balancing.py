@@ -25,6 +25,7 @@ def studied(
     limits: tuple[str, str] = ("server", "server"),
     repeats: int = 5,
     wild: float = 1.0,
+    unloaded: float = 1.0,
     name: str = NAME,
     levels: tuple[Level, Level] = ("round_robin", "least_conn"),
 ) -> Summary:
@@ -42,6 +43,7 @@ def studied(
                 700 * (rate if other else 1) * noise,
                 cell={"servers": 3, "vusers": 2000, name: method},
                 latency_ms=waits,
+                unloaded_ms=50 * (unloaded if other else 1) * noise,
                 latency_with_failures_ms={name: value * 2 for name, value in waits.items()},
             )
             records[f"servers-3_vusers-2000_{name}-{method}/r{repeat}"] = judged(recorded, limit)
@@ -142,3 +144,12 @@ def test_a_cell_whose_response_times_still_rise_allows_no_comparison_of_methods(
             records[f"servers-3_vusers-2000_{NAME}-{cell.cell[NAME]}/r{repeat}"] = changed(recorded, figures=halves)
     (sentence,) = answer.answer(cells.summarise_records(summary.grid, records))
     assert "; response times are not comparable: the mean response time of round_robin rose by 30 %" in sentence
+
+
+def test_a_balancer_costs_throughput_and_response_time_with_and_without_load() -> None:
+    """Balancers have the names by which they are known, and their own sentence has R0 too."""
+    summary = studied(rate=0.9, p50=1.1, p95=1.1, unloaded=1.2, name="balancer", levels=("nginx", "haproxy"))
+    (sentence,) = answer.answer(summary)
+    assert sentence.startswith("With 3 servers at 2000 users HAProxy delivered 0.900× [")
+    assert "the throughput of nginx; its median response time was 1.10× [" in sentence
+    assert "; without load its response time was 1.20× [1.19" in sentence

@@ -14,7 +14,7 @@ import jinja2
 import pytest
 import yaml
 
-from harness.deploy import nginx_limits
+from harness.balancers import nginx
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "nginx_lb"
 NGINX = """#!/bin/sh
@@ -98,8 +98,8 @@ def test_tuned_settings_raise_nginxs_limits_and_stock_settings_keep_them() -> No
 @pytest.mark.parametrize("settings", ["tuned", "stock"])
 def test_the_plans_nginx_limits_equal_the_roles_defaults(settings: str) -> None:
     role = values(nginx_lb_settings=settings)
-    assert {name: str(value) for name, value in nginx_limits.DEFAULTS[settings].items()} == {
-        name: str(role[name]) for name in nginx_limits.DEFAULTS[settings]
+    assert {name: str(value) for name, value in nginx.DEFAULTS[settings].items()} == {
+        name: str(role[name]) for name in nginx.DEFAULTS[settings]
     }
 
 

@@ -95,7 +95,7 @@ def test_welch_does_not_pair_blocks_of_two_studies() -> None:
     ("change", "reason"),
     [
         ({"machine": {"cpu": "B", "cores": 2, "kernel": "6.1"}}, "CPU model: A → B"),
-        ({"nginx": "nginx/1.29"}, "nginx: nginx/1.22 → nginx/1.29"),
+        ({"nginx": "nginx/1.29"}, "balancer: nginx/1.22 → nginx/1.29"),
         ({"image_digests": {"server-1": ["sha256:bbbb"]}}, "images: "),
     ],
 )

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from harness.balancers.nginx import NGINX
 from harness.deploy import certificates, tls
+from harness.deploy.balancer_settings import BalancerSettings
 from harness.deploy.deployment import Deployment
 from harness.deploy.inventory.hosts import Host, Inventory, over_tls
 from harness.study import ceiling
@@ -53,8 +55,8 @@ def test_https_has_the_port_of_http(url: str, found: str) -> None:
 
 
 def test_only_your_own_certificate_is_verified_unless_the_grid_decides() -> None:
-    own = {"nginx_lb_tls": True, "nginx_lb_tls_certificate": "/etc/shop.crt"}
-    assert not tls.is_verified(grid(), {"nginx_lb_tls": True})
+    own = BalancerSettings(NGINX, ({"nginx_lb_tls": True, "nginx_lb_tls_certificate": "/etc/shop.crt"},))
+    assert not tls.is_verified(grid(), BalancerSettings(NGINX, ({"nginx_lb_tls": True},)))
     assert tls.is_verified(grid(), own)
     never = grid(load={"think_time": "1s", "duration": "20s", "tls_verify": False})
     assert not tls.is_verified(never, own)
