@@ -188,7 +188,7 @@ def test_the_contents_have_the_page_of_each_section(made: Callable[[str], Render
     found = re.findall(r"^([A-Z]\w.*?)\s+(\d+)$", listed, re.MULTILINE)
     titles = [title for title, _ in found]
     assert titles[0] == "Gains"
-    assert titles[-3:] == ["Appendix A: thresholds", "Appendix B: grid", "Appendix C: nginx configuration"]
+    assert titles[-3:] == ["Appendix A: thresholds", "Appendix B: grid", "Appendix C: balancer configuration"]
     for title, number in found:
         assert title in texts[int(number) - 1].splitlines(), title
 
