@@ -324,7 +324,7 @@ def test_a_switch_uses_the_playbook_prepared_for_its_cell(deployment: Deployment
     deployment.prepare(TWO)
     deployment.begin(TWO)
     deployment.switch(TWO)
-    assert [(one.tags, one.fate) for one in Started.all] == [(["nginx_lb_configure"], "waited for")]
+    assert [(one.tags, one.fate) for one in Started.all] == [(["nginx_lb", "nginx_lb_configure"], "waited for")]
     deployment.switch(TWO)
     assert len(Started.all) == 1, "a switch without differences must run nothing"
 
