@@ -9,6 +9,20 @@ IN_MEMORY = {"ml_servers": {"/tmp"}, "load_balancers": {"/run"}, "load_generator
 _STATUS = ["sh", "-c", "grep -hE '^(Uid|CapBnd|CapEff|NoNewPrivs):' /proc/[0-9]*/status"]
 
 
+def printed(container: Container, command: list[str]) -> bytes:
+    """Return the output of a command that prints something and changes nothing.
+
+    The engine can lose the output of a short command (moby issue 27289), which then runs again.
+    """
+    for _ in range(5):
+        code, output = container.exec_run(command)
+        assert isinstance(output, bytes)
+        assert code == 0, output
+        if output:
+            return output
+    raise AssertionError(f"{command} printed nothing")
+
+
 def freedoms(container: Container, group: str, own_user: bool = True) -> list[str]:
     """Return the restrictions that a container lacks, in words; empty if it has all.
 
@@ -34,9 +48,7 @@ def freedoms(container: Container, group: str, own_user: bool = True) -> list[st
         ),
         "it shares the host's network or processes": "host" not in (limits["NetworkMode"], limits["PidMode"]),
     }
-    listed = container.exec_run(_STATUS)
-    assert isinstance(listed.output, bytes)
-    statuses = [line.split() for line in listed.output.decode().splitlines()]
+    statuses = [line.split() for line in printed(container, _STATUS).decode().splitlines()]
     by_name = {
         name: {word for words in statuses if words[0] == name for word in words[1:]} for name in ("Uid:", "NoNewPrivs:")
     }

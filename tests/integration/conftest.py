@@ -24,6 +24,7 @@ import yaml
 from harness.deploy.container_engine import connect
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.deploy.inventory.resolve import describe
+from tests.containment import printed
 
 ROOT = Path(__file__).resolve().parents[2]
 GRIDS = ROOT / "grids"
@@ -149,7 +150,7 @@ def engine_token(lab: Inventory) -> dict[str, str]:
     """Return the header that the lab's load generator requires."""
     client = connect()
     generator = client.containers.get(lab.generator.container)
-    token = generator.exec_run(["cat", "/tmp/study-token"]).output.decode()  # type: ignore[union-attr] # noqa: S108 - no stream; the container's own
+    token = printed(generator, ["cat", "/tmp/study-token"]).decode()  # noqa: S108 - the container's own
     client.close()
     return {"Authorization": f"Bearer {token}"}
 

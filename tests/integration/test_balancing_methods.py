@@ -10,6 +10,7 @@ import pytest
 
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.records.directory import StudyDirectory
+from tests.containment import printed
 from tests.integration.conftest import ROOT, command, playbook, small_grid, study, wait_for
 
 pytestmark = pytest.mark.concurrent
@@ -51,9 +52,7 @@ def test_the_upstream_contains_the_method(
     """It must precede `keepalive`; nginx warns otherwise."""
     playbook("playbooks/deploy-balancer.yml", "-e", f"nginx_lb_method={method}")
     balancer = engine.containers.get(pristine.balancer.container)
-    code, output = balancer.exec_run(["nginx", "-T", "-c", "/etc/balancer/conf/nginx.conf"])
-    assert isinstance(output, bytes)
-    assert code == 0, output
+    output = printed(balancer, ["nginx", "-T", "-c", "/etc/balancer/conf/nginx.conf"])
     assert b"[warn]" not in output
     upstream = output.decode().split("upstream ml_servers {")[1].split("}")[0]
     found = [text for text in ("least_conn;", "random two least_conn;") if f"\n    {text}\n" in upstream]

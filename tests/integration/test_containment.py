@@ -16,7 +16,7 @@ from docker.models.containers import Container
 from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.observe.containers import Probes
-from tests.containment import freedoms
+from tests.containment import freedoms, printed
 from tests.integration.conftest import changed, playbook
 
 pytestmark = pytest.mark.concurrent
@@ -114,8 +114,8 @@ def test_a_users_own_image_may_write_and_use_memory_freely(
     answers(pristine)
     server = container_of(engine, pristine, "ml_servers")
     assert set(freedoms(server, "ml_servers", own_user=False)) == FREE
-    assert server.exec_run(["cat", "/srv/requested"]).output == b"/any"
-    assert server.exec_run(["id", "-u"]).output == b"0\n"
+    assert printed(server, ["cat", "/srv/requested"]) == b"/any"
+    assert printed(server, ["id", "-u"]) == b"0\n"
     assert server.attrs["HostConfig"]["ShmSize"] == 64 << 20
 
 
@@ -138,11 +138,11 @@ def test_a_users_own_image_gets_the_configured_resources(
     assert own(stranger, **wanted) == 0
     answers(pristine, "another command")
     server = container_of(engine, pristine, "ml_servers")
-    assert server.exec_run(["cat", "/models/model"]).output == b"weights"
-    assert server.exec_run(["cat", "/scratch/requested"]).output == b"/any"
-    assert server.exec_run(["sh", "-c", "df -k /dev/shm | awk 'NR == 2 {print $2}'"]).output == b"262144\n"
+    assert printed(server, ["cat", "/models/model"]) == b"weights"
+    assert printed(server, ["cat", "/scratch/requested"]) == b"/any"
+    assert printed(server, ["sh", "-c", "df -k /dev/shm | awk 'NR == 2 {print $2}'"]) == b"262144\n"
     assert server.exec_run(["test", "-c", "/dev/mine"]).exit_code == 0
-    assert server.exec_run(["id", "-u"]).output == b"10009\n"
+    assert printed(server, ["id", "-u"]) == b"10009\n"
     assert server.attrs["HostConfig"]["Memory"] == 300 << 20
     assert own(stranger, **{**wanted, "ml_server_memory": ""}) == three, "a limit that is taken away is kept"
     assert container_of(engine, pristine, "ml_servers").attrs["HostConfig"]["Memory"] == 0

@@ -12,6 +12,7 @@ import pytest
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.grid.request import Request
 from tests.builders import load
+from tests.containment import printed
 from tests.integration.conftest import ROOT, changed, playbook, wait_until_ready
 
 IMAGE = [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0] * 8
@@ -125,8 +126,7 @@ def test_one_variable_switches_between_stock_and_tuned(pristine: Inventory, engi
     balancer = engine.containers.get(pristine.balancer.container)
 
     def effective() -> str:
-        done = balancer.exec_run(["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"])
-        return b"".join([done.output] if isinstance(done.output, bytes) else done.output).decode()
+        return printed(balancer, ["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"]).decode()
 
     def answered(kilobytes: int) -> tuple[int, bool]:
         """Return the status of the response to a large body, and whether a server sent it."""
@@ -214,7 +214,7 @@ def test_every_user_keeps_its_connection_until_the_load_ends(
 
     def connections(state: str) -> int:
         """Return the number of connections to port 80 in a state, by the kernel's table."""
-        table = container.exec_run(["cat", "/proc/net/tcp"]).output.decode()  # type: ignore[union-attr] # no stream
+        table = printed(container, ["cat", "/proc/net/tcp"]).decode()
         return sum(line.split()[2].endswith(":0050") and line.split()[3] == state for line in table.splitlines()[1:])
 
     established, time_wait = "01", "06"

@@ -12,6 +12,7 @@ import pytest
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.records.directory import StudyDirectory
 from tests.certificates import self_signed
+from tests.containment import printed
 from tests.integration.conftest import changed, playbook, small_grid, study
 
 pytestmark = pytest.mark.concurrent
@@ -45,9 +46,8 @@ def test_haproxy_takes_nginxs_place_and_names_the_server_that_answered(
     assert "X-Study-Server" not in httpx.get(url).headers, "only the study gets it"
     control = pristine.balancer.url(Url.CONTROL)
     assert httpx.get(f"{control}/servers/{pristine.servers[1].name}/readyz").status_code == 200
-    summary = container.exec_run(["summarise-trial", "t", "0", "0", "4000000000"])
-    assert isinstance(summary.output, bytes)
-    assert json.loads(summary.output.partition(b"\n")[2])["statuses"] == {"200": 6}
+    summary = printed(container, ["summarise-trial", "t", "0", "0", "4000000000"])
+    assert json.loads(summary.partition(b"\n")[2])["statuses"] == {"200": 6}
     assert changed(playbook("playbooks/deploy-balancer.yml", *ROLE).stdout) == 0
 
 

@@ -12,6 +12,7 @@ import pytest
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.records.directory import StudyDirectory
 from tests.certificates import self_signed
+from tests.containment import printed
 from tests.integration.conftest import changed, playbook, small_grid, study
 
 pytestmark = pytest.mark.concurrent
@@ -63,7 +64,7 @@ def test_your_certificate_replaces_the_self_signed_one(
     assert presented(pristine) == certificate.read_text(encoding="ascii")
     assert changed(playbook("playbooks/deploy-balancer.yml", *own).stdout) == 0
     balancer = engine.containers.get(pristine.balancer.container)
-    listed = balancer.exec_run(["sh", "-c", f"stat -c %a {KEYS}/*.key"]).output
+    listed = printed(balancer, ["sh", "-c", f"stat -c %a {KEYS}/*.key"])
     assert listed == b"600\n600\n", "of the self-signed one and of yours"
     secret = key.read_text(encoding="ascii").splitlines()[1].encode()
     assert secret not in balancer.logs()
