@@ -27,6 +27,7 @@ _COUNTS = frozenset(("max", "min", "num", "n", "count", "limit", "size", "total"
 _USER_INFO = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)(?=@)")
 _FLAG = re.compile(r"(-{0,2}[\w.-]+)=(.+)", re.S)
 # A value that only names a secret, as in "Bearer ${token}", is none.
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # name in the environment
 _REFERENCE = re.compile(r"(?:(?:Bearer|Basic|Token) )?\$\{[\w. -]+\}", re.I)
 _SHORTEST = 4  # characters of a value that is searched in other texts
 _known: set[str] = set()
@@ -207,6 +208,11 @@ class _Remembered(Masks):
     def of(self, value: str) -> str:
         remember([value])
         return value
+
+    def tree(self, value: Any, name: str = "", secret: bool = False) -> Any:
+        """Plain data; the name of the variable in `{env: NAME}` is no secret."""
+        is_reference = isinstance(value, dict) and value.keys() == {"env"} and _VARIABLE.fullmatch(str(value["env"]))
+        return value if is_reference else super().tree(value, name, secret)
 
 
 def remember_grid(data: Any) -> None:

@@ -138,3 +138,14 @@ def test_a_secret_is_recognised_as_messages_quote_it(monkeypatch: pytest.MonkeyP
     secrecy.remember([value])
     for text in (value, repr(value), json.dumps(value), f"got {value.strip()}"):
         assert "canary" not in secrecy.scrub(text), text
+
+
+def test_the_variable_of_a_reference_is_no_secret_but_any_other_value_below_its_name_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A message about a missing variable names it."""
+    monkeypatch.setattr(secrecy, "_known", set[str]())
+    headers = {"Authorization": {"env": "STUDY_SECRET"}, "X-Token": {"env": "canary\n"}, "X-Key": "canary-key"}
+    secrecy.remember_grid({"request": {"headers": headers, "query": {"token": {"env": "STUDY_TOKEN"}}}})
+    assert secrecy.scrub("STUDY_SECRET and STUDY_TOKEN are not set") == "STUDY_SECRET and STUDY_TOKEN are not set"
+    assert "canary" not in secrecy.scrub("got canary-key, got 'canary\\n'")
