@@ -30,6 +30,9 @@ class Distribution(Enum):
     BY_ADDRESS = auto()  # all users of one address, or of one network, stay at one server
 
 
+CLIENT_FIELDS = 300  # bytes of header fields that the load generator adds, with a margin
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """A named event of the balancer's log (rule E9).
@@ -70,6 +73,26 @@ class SizedRequest:
         """Return a path inside this request, and its name in messages."""
         where = (*self.at, *inside)
         return where, ".".join(map(str, where))
+
+    @property
+    def header_bytes(self) -> int:
+        """Size of the request line and all header fields."""
+        return sum(self.lines.values())
+
+    @property
+    def longest_line(self) -> str:
+        """The name of the largest entry of `lines`."""
+        return max(self.lines, key=lambda name: self.lines[name])
+
+    def place_of_longest_line(self) -> tuple[Where, str]:
+        """Return the path of the largest entry of `lines`, and its name in messages."""
+        name = self.longest_line
+        return self.place("path") if name == "path" else self.place("headers", name)
+
+
+def whole(value: object) -> int | None:
+    """The number of a role variable; None for any text that is no whole number."""
+    return int(str(value)) if str(value).isdecimal() else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,21 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.balancers.balancer import Balancer, Distribution, Event, Named, SizedRequest, ValueRule, Where
+from harness.balancers.balancer import (
+    CLIENT_FIELDS,
+    Balancer,
+    Distribution,
+    Event,
+    Named,
+    SizedRequest,
+    ValueRule,
+    Where,
+    whole,
+)
 
 BUFFER = "haproxy_lb_buffer_bytes"
 DEFAULTS: dict[str, Any] = {BUFFER: 65536}
 REWRITE = 1024  # bytes of a buffer that HAProxy keeps for headers that it adds (tune.maxrewrite)
-_CLIENT_FIELDS = 300  # bytes of header fields that the load generator adds, with a margin
 
 METHODS = {
     "round_robin": Distribution.EVEN,
@@ -72,14 +81,13 @@ class Haproxy(Balancer):
 
     def settings(self, named: Named) -> dict[str, Any]:
         """The method, and how a failing server is handled."""
-        fails = str(named("haproxy_lb_max_fails"))
-        retries = str(named("haproxy_lb_retries"))
+        retries = whole(named("haproxy_lb_retries"))
         return {
             "method": str(named("haproxy_lb_method") or "round_robin"),
-            "max_fails": int(fails) if fails.isdecimal() else None,
+            "max_fails": whole(named("haproxy_lb_max_fails")),
             "fail_timeout": str(named("haproxy_lb_check_interval") or "1s"),
             "next_upstream": str(named("haproxy_lb_retry_on") or ""),
-            "next_upstream_tries": int(retries) + 1 if retries.isdecimal() else None,
+            "next_upstream_tries": None if retries is None else retries + 1,
             "connect_timeout": str(named("haproxy_lb_connect_timeout") or ""),
         }
 
@@ -100,15 +108,14 @@ class Haproxy(Balancer):
 
     def request_problems(self, request: SizedRequest, limit: Named) -> Iterator[tuple[Where, str]]:
         """The whole header must fit into a buffer. Bodies have no limit, and no header is dropped."""
-        lines, most = request.lines, int(limit(BUFFER)) - REWRITE
-        longest, size = max(lines, key=lambda name: lines[name]), sum(lines.values()) + _CLIENT_FIELDS
-        where, named = request.place("path") if longest == "path" else request.place("headers", longest)
+        most, size = int(limit(BUFFER)) - REWRITE, request.header_bytes + CLIENT_FIELDS
+        where, named = request.place_of_longest_line()
         if size > most:
             needed = -(-(size + REWRITE) // 1024) * 1024
             yield (
                 where,
-                f"{named}: {sum(lines.values()):,} bytes of header exceed {BUFFER} ({limit(BUFFER)}), so HAProxy would "
-                f"respond with 400. Fix: raise it under vars, as in {BUFFER}: {needed}",
+                f"{named}: {request.header_bytes:,} bytes of header exceed {BUFFER} ({limit(BUFFER)}), so HAProxy "
+                f"would respond with 400. Fix: raise it under vars, as in {BUFFER}: {needed}",
             )
 
     def own_response(self, status: int, server: str, text: str, logged: str) -> str:

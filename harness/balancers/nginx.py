@@ -6,7 +6,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.balancers.balancer import Balancer, Distribution, Event, Named, SizedRequest, ValueRule, Where
+from harness.balancers.balancer import (
+    CLIENT_FIELDS,
+    Balancer,
+    Distribution,
+    Event,
+    Named,
+    SizedRequest,
+    ValueRule,
+    Where,
+    whole,
+)
 
 BODY, FIELDS, RESPONSE = (
     "nginx_lb_client_max_body_size",
@@ -20,7 +30,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "tuned": {BODY: "1g", FIELDS: "4 64k", RESPONSE: "32k", _UNDERSCORES: True, _INVALID: False},
 }
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_CLIENT_FIELDS = 300  # bytes of header fields that the load generator adds, with a margin
 _TIME = r"\d+(?:\.\d+)?(?:ms|[smhdwMy])?(?: +\d+(?:ms|[smhdwMy])?)*|(?:\d+(?:ms|[smhdwMy]))+"
 # Of proxy_next_upstream, https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_next_upstream
 _NEXT = (
@@ -80,10 +89,10 @@ class Nginx(Balancer):
         """The method, and how a failing server is handled."""
         return {
             "method": str(named("nginx_lb_method") or "round_robin"),
-            "max_fails": _whole(named("nginx_lb_max_fails")),
+            "max_fails": whole(named("nginx_lb_max_fails")),
             "fail_timeout": str(named("nginx_lb_fail_timeout") or "10s"),
             "next_upstream": str(named("nginx_lb_next_upstream") or ""),
-            "next_upstream_tries": _whole(named("nginx_lb_next_upstream_tries")),
+            "next_upstream_tries": whole(named("nginx_lb_next_upstream_tries")),
             "next_upstream_timeout": _text(named("nginx_lb_next_upstream_timeout")),
             "connect_timeout": _text(named("nginx_lb_connect_timeout")),
         }
@@ -181,7 +190,7 @@ def written_size(count: int) -> str:
 
 
 def _rejected(request: SizedRequest, limit: Named) -> Iterator[tuple[Where, str]]:
-    most, lines = size_of(limit(BODY)), request.lines
+    most = size_of(limit(BODY))
     if most and request.body > most:
         at, named = request.place(request.body_kind)
         yield (
@@ -193,13 +202,13 @@ def _rejected(request: SizedRequest, limit: Named) -> Iterator[tuple[Where, str]
     size, buffers = size_of(each), size_of(number)
     if not size or not buffers:
         return
-    longest = max(lines, key=lambda name: lines[name])
-    needed = max(max(lines.values()), -(-(sum(lines.values()) + _CLIENT_FIELDS) // buffers))
-    where, named = request.place("path") if longest == "path" else request.place("headers", longest)
+    longest = request.longest_line
+    needed = max(request.lines[longest], -(-(request.header_bytes + CLIENT_FIELDS) // buffers))
+    where, named = request.place_of_longest_line()
     if needed > size:
         yield (
             where,
-            f"{named}: {sum(lines.values()):,} bytes of header exceed {FIELDS} "
+            f"{named}: {request.header_bytes:,} bytes of header exceed {FIELDS} "
             f"({limit(FIELDS)}), so nginx would respond with {414 if longest == 'path' else 400}. "
             f"Fix: raise it under vars, as in {FIELDS}: {number} {written_size(needed)}",
         )
@@ -226,10 +235,6 @@ def _is_on(value: object) -> bool:
 def _is_own_page(text: str) -> bool:
     """Whether nginx generated a page, of which the beginning is enough."""
     return "<center>nginx" in text or bool(re.match(r"<html>\s*<head><title>\d{3} [\w -]+</title></head>", text))
-
-
-def _whole(value: object) -> int | None:
-    return int(str(value)) if str(value).isdecimal() else None
 
 
 def _text(value: object) -> str:
