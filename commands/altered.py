@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def named(*studies: StudyDirectory) -> Iterator[None]:
-    """Replace an unexpected error by BadInput if a trial's files are not those that were recorded.
+    """Replace an unexpected error by BadInput if a trial's files differ from the recorded files.
 
     Values of the right type can contradict each other in more ways than a reader can check. On unchanged files such an
     error is a bug and keeps its traceback.

@@ -108,7 +108,7 @@ class StudyDirectory:
         return summed.hexdigest()
 
     def changed(self) -> list[str]:
-        """Return the trials whose files are not those that study.json recorded; raises as `digest_of`."""
+        """Return the trials whose files differ from the digests in study.json; raises as `digest_of`."""
         study = self.study()
         recorded = study.digests if study else {}
         there = [where for where in recorded if self.trial_file(where).exists()]

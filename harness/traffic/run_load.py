@@ -55,7 +55,7 @@ class Collected:
 
 
 def settings_of(context: TrafficContext, levels: Mapping[str, Any]) -> BalancerSettings:
-    """Settings of the balancer for a cell's levels; without a cell those that are deployed first."""
+    """Settings of the balancer for a cell's levels; without a cell the settings that are deployed first."""
     levels = {**tls.initial(context.grid), **levels}
     return balancer_settings.of_levels(context.grid, levels, context.inventory.balancer.variables)
 

@@ -44,8 +44,8 @@ class Count:
     `block` is the trial's repeat, 0 for a probe of a search. `offered` is the load offered in the window, which by
     chance differs from `load` for Poisson arrivals; None for users, whose number is exact. `latency_drift` is ln of the
     mean response time in the window's second half over its first; None if unknown. A trial whose requests were not
-    counted, but which missed every objective, has a single late request (`comparable`). `servers` are those that took
-    part, empty if unknown.
+    counted, but which missed every objective, has a single late request (`comparable`). `servers` are the servers that
+    took part, empty if unknown.
     """
 
     block: int
