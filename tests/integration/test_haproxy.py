@@ -11,9 +11,10 @@ import pytest
 
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.records.directory import StudyDirectory
+from harness.summarise.summary import summarise_directory
 from tests.certificates import self_signed
 from tests.containment import printed
-from tests.integration.conftest import changed, playbook, small_grid, study
+from tests.integration.conftest import GRIDS, changed, playbook, small_grid, study
 
 pytestmark = pytest.mark.concurrent
 
@@ -122,3 +123,17 @@ def test_a_study_compares_haproxy_with_nginx(tmp_path: Path) -> None:
     assert {"nginx", "haproxy"} == set(recorded.where.of_balancers)
     assert study("check", directory.path).returncode == 0
     assert "haproxy/2." in (directory.path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("deployed")
+def test_gains_are_linear_behind_both_balancers(tmp_path: Path) -> None:
+    """Paced servers have a known capacity, so the balancer in front of them changes no gain."""
+    done = study("--grid", GRIDS / "balancers.yaml", "--results", tmp_path, timeout_s=3000)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    summary = summarise_directory(StudyDirectory(next(tmp_path.glob("balancers-*"))))
+    ratios = {(gain.others["balancer"], gain.to_servers): gain.ratio for gain in summary.gains}
+    assert set(ratios) == {(name, servers) for name in ("nginx", "haproxy") for servers in (2, 3)}
+    for (name, servers), ratio in ratios.items():
+        assert ratio, (name, servers)
+        assert ratio.value == pytest.approx(servers / (servers - 1), rel=0.01), (name, servers)
