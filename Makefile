@@ -1,14 +1,14 @@
 # `make test` installs everything it needs and runs all tests. CI runs exactly that.
 PYTHON ?= python3
 BIN := .venv/bin
-# The fleet takes longest, so everything next to it has a lower priority.
+# The lab and the fleet take longest, so everything next to them has a lower priority.
 NICE := nice -n 10
 
-.PHONY: test readmes reference site quick images machines fleet lab processes loads measured test-ngrinder test-long setup lint unit integration lock benchmarks sample golden
+.PHONY: test readmes reference site quick images machines fleet lab containers processes loads measured test-ngrinder test-long setup lint unit integration lock benchmarks sample golden
 
 # Tests without measurements run in parallel. Tests that measure run alone afterwards.
 test: setup
-	$(MAKE) --no-print-directory --jobs=4 --output-sync=target fleet lab quick lint processes
+	$(MAKE) --no-print-directory --jobs=6 --output-sync=target lab fleet containers quick lint processes
 	$(MAKE) --no-print-directory loads measured
 
 # Build the lab's images.
@@ -24,15 +24,19 @@ fleet: machines
 	HOSTS=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/rehearsal
 
 lab: images
-	HOSTS=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/integration tests/collection
+	HOSTS=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" --ignore=tests/integration/containers tests/integration
+
+# Roles and images with containers of their own.
+containers: images
+	$(NICE) $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/integration/containers tests/collection
 
 # Test programs on this machine, and the simulated EC2.
 processes: setup
-	$(NICE) $(BIN)/python -m pytest --numprocesses=2 --durations=15 tests/processes tests/ec2
+	$(NICE) $(BIN)/python -m pytest --numprocesses=3 --durations=15 tests/processes tests/ec2
 
 # Load generators and servers as programs of this machine.
 loads: setup
-	$(BIN)/python -m pytest --numprocesses=2 --durations=15 tests/loads
+	$(BIN)/python -m pytest --numprocesses=3 --durations=15 tests/loads
 
 measured: setup
 	HOSTS=use $(BIN)/python -m pytest --durations=15 -m "not long and not concurrent" tests/integration tests/rehearsal
