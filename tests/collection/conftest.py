@@ -67,6 +67,13 @@ class Elsewhere:
 
 
 @pytest.fixture
+def there(elsewhere: Elsewhere) -> Elsewhere:
+    """The example's host, which is this machine."""
+    elsewhere.inventory["machine"] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    return elsewhere
+
+
+@pytest.fixture
 def elsewhere(tarball: Path, tmp_path: Path) -> Elsewhere:
     """Installed offline, because its dependencies are installed already."""
     (tmp_path / "ansible.cfg").write_text("[defaults]\ncollections_path = collections\nhost_key_checking = false\n")
@@ -93,13 +100,18 @@ def address(container: Container) -> str:
     return str(next(iter(container.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"])
 
 
+def variable(name: str) -> str:
+    """A variable of the lab's balancer."""
+    arguments = ["balancer", "-i", "inventory/lab", "-m", "ansible.builtin.debug", "-a", f"var={name}"]
+    output = run(ROOT, "ansible", *arguments, "--playbook-dir", "playbooks").stdout
+    return str(json.loads(output[output.index("{") :])[name])
+
+
 @pytest.fixture(scope="session")
 def plain() -> Iterator[Plain]:
     """Built from packages, because tests have no registry; standin/Dockerfile lists the differences."""
     playbook("playbooks/build-images.yml")
-    arguments = ["balancer", "-i", "inventory/lab", "-m", "ansible.builtin.debug", "-a", "var=base_image_name"]
-    output = run(ROOT, "ansible", *arguments, "--playbook-dir", "playbooks").stdout
-    base = json.loads(output[output.index("{") :])["base_image_name"]
+    base = variable("base_image_name")
     engine = connect()
     image = f"{NAME}/nginx:test"
     command = ["docker", "build", "--network", "host", "--build-arg", f"BASE_IMAGE={base}", "--tag", image]

@@ -1,6 +1,5 @@
 """nginx_lb with a plain nginx image, outside this clone, by the example of its README."""
 
-import sys
 from typing import Any
 
 import pytest
@@ -24,13 +23,6 @@ def variables(plain: Plain) -> dict[str, Any]:
         "nginx_lb_published_ports": [f"127.0.0.1:{PORT}:80", f"127.0.0.1:{PORT + 1}:8081"],
         "nginx_lb_labels": {NAME: ""},
     }
-
-
-@pytest.fixture
-def there(elsewhere: Elsewhere) -> Elsewhere:
-    """The example's host, which is this machine."""
-    elsewhere.inventory["machine"] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    return elsewhere
 
 
 def test_the_example_serves_and_is_removed(there: Elsewhere, plain: Plain, variables: dict[str, Any]) -> None:
