@@ -21,6 +21,7 @@ from harness.words import visible
 from report.charts.drawing import FONTS, specification
 from report.elements import Chart
 from report.model import Report
+from report.script_data import by_columns
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 BUNDLES = TEMPLATES.parents[2] / ".state" / "scripts"
@@ -60,7 +61,14 @@ def _json(value: object) -> str:
 
 
 def _specifications(report: Report) -> dict[str, dict[str, Any]]:
-    return {name: specification(chart) for name, chart in report.charts.items()}
+    specs = {name: specification(chart) for name, chart in report.charts.items()}
+    return {name: {**spec, **_data(spec)} for name, spec in specs.items()}
+
+
+def _data(spec: dict[str, Any]) -> dict[str, Any]:
+    """The data of a chart as the page's script reads them."""
+    found = spec.get("datasets")
+    return {"datasets": {name: by_columns(rows) for name, rows in found.items()}} if found else {}
 
 
 def _place(chart: Chart) -> Markup:

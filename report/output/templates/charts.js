@@ -1,6 +1,6 @@
 "use strict";
 // Draws the charts as wide as their figures, and again when that width changes.
-const charts = {};  // of the page: `draw(name, spec)` and `cellSpec`
+const charts = {};  // of the page: `draw(name, spec)`, `cellSpec` and `rows`
 
 {
   const NARROWEST = 190, GAP = 20;  // width of a panel, and the space between two, pixels
@@ -14,10 +14,19 @@ const charts = {};  // of the page: `draw(name, spec)` and `cellSpec`
     return x?.axis ? { ...layer, encoding: { ...layer.encoding, x: { ...x, axis: { ...x.axis, title: "s", tickCount: 2 } } } } : layer;
   };
 
+  // The rows of a table that is written by columns (report/script_data.py), or those that it has.
+  charts.rows = (table) => {
+    if (Array.isArray(table)) return table;
+    const columns = Object.entries(table.columns).map(([name, column]) =>
+      [name, Array.isArray(column) ? column : column.at.map((at) => column.texts[at])]);
+    return columns[0][1].map((_, row) => Object.fromEntries(columns.map(([name, column]) => [name, column[row]])));
+  };
+
   // The specification for a width; `around` is the width of everything but the panels.
   function fitted(name, spec, width) {
     const copy = { ...spec }, facts = spec.usermeta ?? {};
     delete copy.usermeta;
+    if (spec.datasets) copy.datasets = Object.fromEntries(Object.entries(spec.datasets).map(([name, table]) => [name, charts.rows(table)]));
     if (spec.spec) {
       const most = Math.max(1, Math.floor((width + GAP) / (NARROWEST + GAP)));
       const columns = facts.wrapped ? Math.min(facts.columns, most) : facts.columns;
