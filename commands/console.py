@@ -51,8 +51,9 @@ class Console:
 
     def __init__(self, as_json: bool = False) -> None:
         self._json = as_json
-        self._out = RichConsole(highlight=False, soft_wrap=True)
-        self._err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+        # Without emoji, as a message may quote a text such as begin:end:step.
+        self._out = RichConsole(highlight=False, soft_wrap=True, emoji=False)
+        self._err = RichConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self._recent: deque[float] = deque(maxlen=40)
         self._progress: Progress | None = None
         self._done = self._planned = 0

@@ -17,6 +17,7 @@ from harness.secrecy import is_secret_name
 from harness.words import nearest, short
 
 _ROUNDS = 8
+_MOST_PROBLEMS = 100  # that are listed: the repair of each copies the data, and nobody reads more
 _REQUEST = {"name": "request", "request": {"path": "/"}}
 # Values that are valid in any grid, in place of invalid or missing ones.
 _STAND_INS: dict[Path_, Any] = {
@@ -61,6 +62,12 @@ def validate(data: dict[Any, Any]) -> Validated:
             places = [(_written(item["loc"], data), item) for item in error.errors()]
         else:
             break
+        if len(places) > _MOST_PROBLEMS:
+            text = f"grid: {len(places):,} problems, of which {_MOST_PROBLEMS} are listed"
+            listed = [(where, item) for where, item in places[:_MOST_PROBLEMS] if not type_words.is_of_type(item)]
+            found.problems += [((), text), *((where, _in_words(where, item)) for where, item in listed)]
+            found.problems += _wrong_types(places[:_MOST_PROBLEMS])
+            return found
         new = [(where, item) for where, item in places if not found.touched(where)]
         found.problems += [(where, _in_words(where, item)) for where, item in new if not type_words.is_of_type(item)]
         found.problems += _wrong_types(new)

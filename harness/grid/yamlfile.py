@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import select
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from harness.grid.yamlcore import NotYaml, compose
 from harness.grid.yamldata import Path_, Reading
 
 LARGEST = 10_000_000  # bytes
+WITHIN_S = 5.0  # for a pipe without a writer, and for each piece of one with a writer
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,7 @@ def text_of(path: Path) -> str:
         mode = path.stat().st_mode
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
             raise BadInput(f"{path}: is a device. Allowed: a YAML file")
-        with path.open("rb") as file:
-            text = file.read(LARGEST + 1)
+        text = _piped(path) if stat.S_ISFIFO(mode) else _plain(path)
         if len(text) > LARGEST:
             raise BadInput(f"{path}: the file is too large. Allowed: {LARGEST // 1_000_000} MB")
         return text.decode("utf-8-sig")
@@ -76,3 +79,31 @@ def text_of(path: Path) -> str:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError:  # a zero byte in its name
         raise BadInput(f"{str(path)!r}: not a file name") from None
+
+
+def _plain(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST + 1)
+
+
+def _piped(path: Path) -> bytes:
+    """Return what is written to a pipe, as in --grid <(command); raises BadInput instead of waiting for ever."""
+    content, source = b"", os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        deadline = time.monotonic() + WITHIN_S
+        while len(content) <= LARGEST:
+            try:
+                piece = os.read(source, LARGEST)
+            except BlockingIOError:  # it has a writer
+                if not select.select([source], [], [], WITHIN_S)[0]:
+                    raise BadInput(f"{path}: is a pipe to which nothing is written. Allowed: a YAML file") from None
+                continue
+            content += piece
+            if piece:
+                continue
+            if content or time.monotonic() > deadline:
+                break
+            time.sleep(0.02)  # a writer may come
+        return content
+    finally:
+        os.close(source)

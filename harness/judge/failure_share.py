@@ -141,16 +141,18 @@ def _kinds(
 ) -> dict[FailureKind, float]:
     """Return kind of failure → share of all requests. The counts of the whole load divide the window's share."""
     answered = sum(statuses.values())
-    named = failures
-    if all(kind.category is FailureCategory.FAILED for kind in failures):
+    named, unnamed = dict(failures), FailureKind(FailureCategory.FAILED)
+    if unnamed in failures or not failures:
         logged = {
             _of_status(int(status)): count
             for status, count in statuses.items()
             if status.isdigit() and int(status) not in expected
         }
-        # The balancer logs an expected status for incomplete and wrong bodies.
-        rest = sum(failures.values()) - sum(logged.values())
-        named = {**logged, FailureKind(FailureCategory.FAILED): rest} if logged and rest > 0 else logged or failures
+        # The balancer logs an expected status for wrong bodies and lost connections.
+        rest = failures.get(unnamed, 0) - sum(logged.values())
+        named |= logged
+        if logged:
+            named[unnamed] = max(0, rest)
     failed = sum(named.values())
     found = {kind: share * count / failed for kind, count in named.items() if count and share}
     if any(status < 400 for status in expected):

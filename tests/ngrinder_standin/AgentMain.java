@@ -103,7 +103,7 @@ public final class AgentMain {
 
     /** Users of one test on this agent. */
     private static final class Load {
-        /** Requests that are counted but not reported yet: time in ms, 1 for a success, microseconds. */
+        /** Requests that are counted but not reported yet: time in ms, 1 for a success, microseconds, response errors. */
         final Queue<long[]> counted = new ConcurrentLinkedQueue<>();
         final AtomicInteger threads = new AtomicInteger();
         volatile boolean over;
@@ -115,6 +115,8 @@ public final class AgentMain {
         private final long endMs;
         private final boolean arrives;
         private final boolean delayed;
+        private final boolean tellsIncomplete;
+        private final boolean keepsErrorStatuses;
         private final long lateMs;
 
         Load(Map<String, Object> order) {
@@ -123,6 +125,8 @@ public final class AgentMain {
             firstUser = ((Number) order.get("first_user")).intValue();
             arrives = ((String) order.get("script")).contains("void arrive()");
             delayed = isDelayed((String) order.get("script"));
+            tellsIncomplete = ((String) order.get("script")).contains("void incomplete()");
+            keepsErrorStatuses = !((String) order.get("script")).contains("countIncomplete(0)");
             lateMs = ((Number) order.get("late_ms")).longValue();
             parameter = (String) order.get("param");
             beginMs = Long.parseLong(Settings.parameter(parameter, "t0_ms", "" + System.currentTimeMillis()));
@@ -139,8 +143,12 @@ public final class AgentMain {
             return holds && !Pattern.compile("load\\.report\\(\\)[^}]*load\\.pause\\(", Pattern.DOTALL).matcher(script).find();
         }
 
-        private void count(boolean right, long us) {
-            counted.add(new long[] {System.currentTimeMillis(), right ? 1 : 0, us});
+        private void count(Traffic.Outcome outcome, long us) {
+            long errors = outcome == Traffic.Outcome.SUCCESS_WITH_ERROR_STATUS && keepsErrorStatuses ? 1 : 0;
+            counted.add(new long[] {System.currentTimeMillis(), outcome.isSuccess() ? 1 : 0, us, errors});
+            if (outcome == Traffic.Outcome.INCOMPLETE && tellsIncomplete) { // a recorded method with statistics of its own
+                counted.add(new long[] {System.currentTimeMillis(), 1, 0, 1});
+            }
         }
 
         /** Delay of reports in ms. It grows in mid-load, and each fifth second has a longer one. */
@@ -151,15 +159,17 @@ public final class AgentMain {
 
         private void report(Map<String, Object> message) {
             long now = System.currentTimeMillis();
-            long[] sums = new long[3];
+            long[] sums = new long[4];
             for (long[] one = counted.peek(); one != null && one[0] <= now - lagMs(now); one = counted.peek()) {
                 counted.remove();
                 sums[one[1] == 1 ? 0 : 1]++;
                 sums[2] += one[1] == 1 ? one[2] : 0;
+                sums[3] += one[1] == 1 ? one[3] : 0; // of failures nothing else is kept
             }
             message.put("tests", sums[0]);
             message.put("errors", sums[1]);
             message.put("time_us", sums[2]);
+            message.put("response_errors", sums[3]);
             message.put("threads", threads.get());
         }
 
@@ -180,7 +190,7 @@ public final class AgentMain {
         private void runUser(int number) {
             threads.incrementAndGet();
             if (arrives) { // an empty recorded method
-                count(true, 0);
+                count(Traffic.Outcome.SUCCESS, 0);
             }
             Traffic traffic = new Traffic(settings, parameter, number);
             double[] draw = traffic.drawn(number + "/start");
@@ -211,14 +221,15 @@ public final class AgentMain {
         /** Sends one request, counts it and pauses; whether it succeeded. */
         private boolean send(Traffic.Ready ready) {
             long began = System.nanoTime();
-            boolean right = ready.sending.send();
+            Traffic.Outcome outcome = ready.sending.send();
+            boolean right = outcome.isSuccess();
             long us = (System.nanoTime() - began) / 1000;
             if (!delayed) {
-                count(right, us);
+                count(outcome, us);
             }
             pause((long) ((right ? ready.pauseS : Math.max(ready.pauseS, settings.thinkS)) * 1000));
             if (delayed && !over) {
-                count(right, us);
+                count(outcome, us);
             }
             return right;
         }

@@ -27,6 +27,7 @@ final class Agents {
         private long errors;
         private long timeUs;
         private long threads;
+        private long responseErrors;
 
         Agent(Map<String, Object> message, PrintWriter out) {
             this.ip = (String) message.get("ip");
@@ -40,14 +41,15 @@ final class Agents {
                 tests += ((Number) message.get("tests")).longValue();
                 errors += ((Number) message.get("errors")).longValue();
                 timeUs += ((Number) message.get("time_us")).longValue();
+                responseErrors += ((Number) message.get("response_errors")).longValue();
                 threads = ((Number) message.get("threads")).longValue();
             }
         }
 
-        /** Tests, errors and time_us since the last call, and the current number of threads. */
+        /** Tests, errors and time_us since the last call, the current number of threads, and response errors as tests. */
         synchronized long[] take() {
-            long[] taken = {tests, errors, timeUs, threads};
-            tests = errors = timeUs = 0;
+            long[] taken = {tests, errors, timeUs, threads, responseErrors};
+            tests = errors = timeUs = responseErrors = 0;
             return taken;
         }
 

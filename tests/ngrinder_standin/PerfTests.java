@@ -44,18 +44,20 @@ final class PerfTests {
         long tests;
         long errors;
         long timeUs;
-        long[] last = new long[4];
+        long responseErrors;
+        long[] last = new long[5];
         int failingFor;
         long rows;
         long loaded; // rows since the first response
         long arrivals;
         boolean withoutScript;
         boolean skip;
-        long[] held = new long[3]; // counts of a skipped row, which the next row adds, so that sums stay exact
+        long[] held = new long[5]; // counts of a skipped row, which the next row adds, so that sums stay exact
         boolean repeat;
         boolean endsAtOnce;
         long lateMs;
         int flaps;
+        boolean showsIncomplete;
         final ArrayDeque<long[]> totals = new ArrayDeque<>();
 
         Run(long id) {
@@ -162,9 +164,13 @@ final class PerfTests {
         if (run != null && run.id == id && run.testingSince > 0 && run.last[3] > 0) {
             double seconds = Math.max(1, (System.currentTimeMillis() - run.testingSince) / 1000.0);
             long[] late = run.totals.peekFirst();
+            Map<String, Object> sums = Json.of("Tests", (double) late[0], "Errors", (double) late[1], "TPS", late[0] / seconds);
+            if (run.showsIncomplete) {
+                sums.put("User_defined_incomplete", (double) late[2]);
+            }
             answer.put("perf", Json.of("success", true, "testTime", (long) seconds, "process", (long) run.agents.size(), "thread", run.last[3],
                 "tpsChartData", (double) run.last[0],
-                "totalStatistics", Json.of("Tests", (double) late[0], "Errors", (double) late[1], "TPS", late[0] / seconds)));
+                "totalStatistics", sums));
         }
         return answer;
     }
@@ -237,6 +243,7 @@ final class PerfTests {
         move(test, "TESTING", "testing");
         long users = number(test, "processes", 1) * number(test, "threads", 1);
         run.arrivals = Files.exists(script(test)) && Files.readString(script(test)).contains("void arrive()") ? run.agents.size() * users : 0;
+        run.showsIncomplete = Files.exists(script(test)) && Files.readString(script(test)).contains("\"User_defined_incomplete\"");
         long first = 0;
         for (Agents.Agent agent : run.agents) {
             agent.take();
@@ -263,10 +270,10 @@ final class PerfTests {
             }
             return;
         }
-        long[] sum = new long[4];
+        long[] sum = new long[5];
         for (Agents.Agent agent : run.agents) {
             long[] taken = agent.take();
-            for (int i = 0; i < 4; i++) {
+            for (int i = 0; i < 5; i++) {
                 sum[i] += taken[i];
             }
         }
@@ -274,7 +281,8 @@ final class PerfTests {
         run.tests += sum[0];
         run.errors += sum[1];
         run.timeUs += sum[2];
-        run.totals.add(new long[] {run.tests, run.errors});
+        run.responseErrors += sum[4];
+        run.totals.add(new long[] {run.tests, run.errors, run.responseErrors});
         if (run.totals.size() > LAG_TICKS + 1) {
             run.totals.removeFirst();
         }
@@ -286,13 +294,13 @@ final class PerfTests {
         if (run.skip && run.loaded == 4) {
             run.held = sum;
         } else if (sum[3] > 0) {
-            for (int i = 0; i < 3; i++) {
-                sum[i] += run.held[i];
+            for (int i = 0; i < 5; i++) {
+                sum[i] += i == 3 ? 0 : run.held[i]; // 3: threads
             }
-            run.held = new long[3];
+            run.held = new long[5];
             String mean = sum[0] > 0 ? String.format("%.2f", sum[2] / 1000.0 / sum[0]) : "0";
             String row = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss").format(run.began.plusSeconds(second))
-                + "," + sum[3] + "," + sum[0] + "," + sum[1] + "," + mean + ",0," + sum[0] + ",0,0,0,0,0,0\n";
+                + "," + sum[3] + "," + sum[0] + "," + sum[1] + "," + mean + ",0," + sum[0] + ",0,0," + sum[4] + ",0,0,0\n";
             if (!Files.exists(csv(run.id))) {
                 Files.createDirectories(csv(run.id).getParent());
                 Files.writeString(csv(run.id), HEADER);

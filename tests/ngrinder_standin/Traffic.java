@@ -29,9 +29,24 @@ final class Traffic {
     private boolean loggedIn;
     private int number;
 
-    /** One request of a transaction. {@code send} returns whether it succeeded, and does not throw. */
+    /** What the real nGrinder counts of a request: its client's status from 400 on is a response error. */
+    enum Outcome { SUCCESS, SUCCESS_WITH_ERROR_STATUS, FAILURE, INCOMPLETE;
+
+        boolean isSuccess() {
+            return this == SUCCESS || this == SUCCESS_WITH_ERROR_STATUS;
+        }
+
+        static Outcome of(boolean right, Exchange exchange) {
+            if (right) {
+                return exchange.status < 400 ? SUCCESS : SUCCESS_WITH_ERROR_STATUS;
+            }
+            return exchange.endedEarly ? INCOMPLETE : FAILURE;
+        }
+    }
+
+    /** One request of a transaction. {@code send} does not throw. */
     interface Sending {
-        boolean send();
+        Outcome send();
     }
 
     /** A request that is ready to be sent, and the pause in s that follows it. */
@@ -57,11 +72,11 @@ final class Traffic {
     boolean validate() {
         if (settings.script != null) {
             List<Ready> calls = calls();
-            return !calls.isEmpty() && calls.stream().allMatch(ready -> ready.sending.send());
+            return !calls.isEmpty() && calls.stream().allMatch(ready -> ready.sending.send().isSuccess());
         }
         boolean right = login();
         for (Map<String, Object> request : requests()) {
-            right &= perform(request, row(user, 0), trial);
+            right &= perform(request, row(user, 0), trial).isSuccess();
         }
         return right;
     }
@@ -70,7 +85,7 @@ final class Traffic {
     boolean login() {
         Map<String, Object> login = Settings.cast(settings.traffic == null ? null : settings.traffic.get("login"));
         if (!loggedIn) {
-            loggedIn = login == null || perform(login, row(user, drawn(user + "/0")[1]), trial + ".login");
+            loggedIn = login == null || perform(login, row(user, drawn(user + "/0")[1]), trial + ".login").isSuccess();
         }
         return loggedIn;
     }
@@ -109,7 +124,7 @@ final class Traffic {
                 Exchange exchange = new Exchange(method, target, settings);
                 exchange.headers.add(new String[] {"X-Study-Trial", trial});
                 exchange.body = "POST".equals(method) || "PUT".equals(method) ? new byte[0] : null;
-                return exchange.perform(cookies) && (status == null || exchange.status == Integer.parseInt(status));
+                return Outcome.of(exchange.perform(cookies) && (status == null || exchange.status == Integer.parseInt(status)), exchange);
             }, think));
         }
         return found;
@@ -119,7 +134,7 @@ final class Traffic {
         return Settings.cast(settings.traffic.get("requests"));
     }
 
-    private boolean perform(Map<String, Object> request, int row, String header) {
+    private Outcome perform(Map<String, Object> request, int row, String header) {
         Map<String, Object> values = row < 0 ? Map.of() : settings.rows.get(row);
         String uuid = UUID.randomUUID().toString();
         try {
@@ -133,9 +148,9 @@ final class Traffic {
             if (List.of("POST", "PUT", "PATCH").contains(method)) {
                 exchange.body = bytes(request.get("body") == null ? List.of() : parts(request.get("body")), values, uuid);
             }
-            return exchange.perform(cookies) && isExpected(request, exchange);
+            return Outcome.of(exchange.perform(cookies) && isExpected(request, exchange), exchange);
         } catch (IllegalStateException error) { // no data
-            return false;
+            return Outcome.FAILURE;
         }
     }
 

@@ -38,7 +38,8 @@ LOGIN = {
 class Log(ThreadingHTTPServer):
     """A server that keeps every request.
 
-    /short announces a longer body than it sends, and /shortens does so in a trial; /500 fails, /moved redirects.
+    /short announces a longer body than it sends; /500 fails, /moved redirects. In a trial /shortens does as /short,
+    /unchunked ends before its last chunk, and /changes has another body.
     """
 
     daemon_threads = True
@@ -72,11 +73,17 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Location", "/redirected")
         if self.path == "/login":
             self.send_header("Set-Cookie", f"sid={len(self.server.requests)}; Path=/")
-        is_short = self.path == "/short" or (self.path == "/shortens" and headers["x-study-trial"] != "validate")
-        self.send_header("Content-Length", str(len(text) + 50 * is_short))
+        wrong = self.path if headers["x-study-trial"] != "validate" else ""
+        is_short = self.path == "/short" or wrong == "/shortens"
+        if wrong == "/unchunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            text = b"5\r\ngreen\r\n"
+        else:
+            text = b"other" if wrong == "/changes" else text
+            self.send_header("Content-Length", str(len(text) + 50 * is_short))
         self.end_headers()
         self.wfile.write(text)
-        self.close_connection = is_short
+        self.close_connection = is_short or wrong == "/unchunked"
 
     do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - names of the base class
 
@@ -273,15 +280,22 @@ def test_an_incomplete_body_is_a_failure(load_generator: NgrinderLoadGenerator, 
 
 
 def test_bodies_that_become_incomplete_under_load_are_failures(load_generator: NgrinderLoadGenerator, log: Log) -> None:
-    """Each of them counts once, although its status is the expected one."""
+    """Each of them counts once and has its own kind; wrong bodies and expected statuses from 400 on do not have it."""
     requests = [
         {"name": "whole", "weight": 3, "request": {"path": "/whole"}},
-        {"name": "shortens", "request": {"path": "/shortens"}},
+        {"name": "rejects", "request": {"path": "/500"}, "expect": {"status": 500}},
+        *({"name": name, "request": {"path": f"/{name}"}} for name in ("shortens", "unchunked", "changes")),
     ]
+    requests[-1]["expect"] = {"body": "green"}
     result = run(load_generator, spec(log, "shortens", requests=requests))
     by_path = Counter(each["path"] for each in log.of("shortens"))
-    assert by_path["/shortens"]
-    assert result.totals == {"completed": by_path["/whole"], "failed": by_path["/shortens"]}
+    assert len(by_path) == len(requests)
+    incomplete, wrong = by_path["/shortens"] + by_path["/unchunked"], by_path["/changes"]
+    assert result.totals == {"completed": by_path["/whole"] + by_path["/500"], "failed": incomplete + wrong}
+    assert result.errors == {"incomplete": incomplete, "failed": wrong}
+    assert sum(row.completed for row in result.samples) <= result.totals["completed"], (
+        "no report of a kind is a success"
+    )
 
 
 def test_a_redirect_is_a_response_and_is_not_followed(load_generator: NgrinderLoadGenerator, log: Log) -> None:

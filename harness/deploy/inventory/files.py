@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ VARIABLE_FOLDERS = ("group_vars", "host_vars")
 # Endings of files that Ansible ignores in a directory of inventories.
 _IGNORED = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
 _MOST_FILES = 1000  # in one inventory
+_LARGEST = 10_000_000  # bytes of a source or a file of variables
 
 
 def resolve_path(root: Path, inventory: str, grid_folder: Path, where: str) -> Path:
@@ -83,6 +85,11 @@ def unreadable(path: Path) -> list[str]:
 def _unreadable(file: Path, is_source: bool) -> list[str]:
     is_script = os.access(file, os.X_OK)
     try:
+        found = file.stat()
+        if not stat.S_ISREG(found.st_mode):  # reading a pipe would block
+            return [f"{file}: is a pipe or a device. Allowed: a file."]
+        if found.st_size > _LARGEST:
+            return [] if is_script else [f"{file}: the file is too large. Allowed: {_LARGEST // 1_000_000} MB."]
         text = file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
@@ -99,6 +106,8 @@ def _unreadable(file: Path, is_source: bool) -> list[str]:
     if file.suffix == ".json" and (problem := yaml_error(file)):
         return [f"{file}:{problem}"]
     kind = plugin_of(file)
+    if kind == "ini" and text.startswith("\ufeff"):  # a part of the first name for Ansible
+        return [f"{file}:1: begins with a byte order mark. Fix: save the file as UTF-8 without it."]
     return sizes.problems(file, text, kind) if kind in ("yaml", "ini") else []
 
 
@@ -169,7 +178,9 @@ def _sources(path: Path) -> Iterator[Path]:
 
 def _variable_files(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
-        yield from (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
+        yield from (
+            p for p in sorted(folder.rglob("*")) if p.exists() and not p.is_dir() and not p.name.startswith(".")
+        )
 
 
 def _everything_below(path: Path) -> Iterator[Path]:

@@ -206,7 +206,7 @@ def crossing(objective: str, share: float, counts: Sequence[Count], line_error: 
     beyond = near.beyond_of(levels)
     around = near.around(counted, beyond)
     rising = rise.of(near.trials_of(around, objective, beyond), share or LEAST_SHARE)
-    used = near.near([count.load for count in counted], beyond, rising.slope if rising else None)
+    used = near.near([count.load for count in counted], beyond, rising.careful if rising else None)
     chosen = [count for count, is_near in zip(counted, used, strict=True) if is_near]
     trials, found, line = near.trials_of(chosen, objective, beyond), None, None
     if near.near_enough(levels) and sum(by_objective.over(count, objective) for count in chosen) >= LEAST_OVER:

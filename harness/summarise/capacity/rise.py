@@ -16,7 +16,7 @@ import numpy as np
 from harness.summarise.capacity.binomial_line import LEAST_RANGE, Trials, shares
 
 LEVEL = 0.90  # one-sided, of the lower confidence limit
-ERRORS = 1.8  # of the slope, by which a crossing may be less certain: about its lower 95 % limit; by simulation
+WIDTH_LEVEL = 0.95  # one-sided, of the lower limit by which a crossing may be less certain; by simulation
 MOST_UNCERTAIN = 4.0  # the largest factor for an uncertain slope
 FARTHEST = 2.0  # probits from the objective: shares beyond count as if there, as those of trials that fell behind
 
@@ -32,26 +32,34 @@ class Rise:
     @property
     def low(self) -> float:
         """The lower confidence limit of the slope, -inf where no error is known."""
-        return self.slope - self._quantile * self.error if self.freedom else -math.inf
+        return self.slope - self._quantile(LEVEL) * self.error if self.freedom else -math.inf
+
+    @property
+    def careful(self) -> float:
+        """The slope that places the trials around a crossing: its lower limit, or itself where no error is known.
+
+        A slope that is steep by chance would leave out the trials that contradict it.
+        """
+        return self.low if self.freedom else self.slope
 
     @property
     def uncertainty(self) -> float:
         """The factor by which a crossing may be less certain than this slope suggests, by the slope's lower limit."""
         if not self.freedom or not self.error:
             return 1.0
-        return 1 / max(1 - ERRORS * self.error / max(self.slope, self.error), 1 / MOST_UNCERTAIN)
+        errors = self._quantile(WIDTH_LEVEL)
+        return 1 / max(1 - errors * self.error / max(self.slope, self.error), 1 / MOST_UNCERTAIN)
 
     def longer(self, least: float) -> float | None:
         """How many times as many requests show a slope above `least`; None where more of them may never do."""
         if not self.freedom or self.slope <= least:
             return None
-        return (self._quantile * self.error / (self.slope - least)) ** 2
+        return (self._quantile(LEVEL) * self.error / (self.slope - least)) ** 2
 
-    @property
-    def _quantile(self) -> float:
+    def _quantile(self, level: float) -> float:
         from scipy import special  # here, because loading it takes a second that a start should not
 
-        return float(special.stdtrit(self.freedom, LEVEL))
+        return float(special.stdtrit(self.freedom, level))
 
 
 def of(trials: Trials, share: float) -> Rise | None:

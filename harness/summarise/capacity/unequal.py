@@ -38,6 +38,7 @@ TRIAL_SPREAD = 0.8  # probits, of a trial from its line
 LEAST_RESIDUAL = 0.5  # of the mean squared error relative to TRIAL_SPREAD: less is chance
 SLOWER = 0.2  # of ln(speed), of the one server from which a fit begins
 STEPS = 400
+LARGEST_EFFECT = 5.0  # of ln(speed): a fit to shares that hardly depend on the load may go on to infinity
 EDGE = 1e-12  # of a share, so that its probit is finite
 
 
@@ -106,7 +107,7 @@ def of_trials(topologies: Sequence[Sequence[Count]], objective: str, share: floa
     unequal = min((_fitted(found, equal.at, begin) for begin in _begins(found, equal.at)), key=lambda fit: fit.error)
     error = max(unequal.error / freedom, LEAST_RESIDUAL)
     ratio = max(equal.error - unequal.error, 0.0) / effects / error
-    speeds = found.server_effects(unequal.at)
+    speeds = np.clip(found.server_effects(unequal.at), -LARGEST_EFFECT, LARGEST_EFFECT)
     return ServerSpeeds(
         speeds={name: math.exp(each) for name, each in zip(found.names, speeds, strict=True)},
         p=float(special.fdtrc(effects, freedom, ratio)),

@@ -121,8 +121,9 @@ class NgrinderLoadGenerator:
         state = running.sample()
         perf = state.get("perf") or {}
         total = perf.get("totalStatistics") or {}
-        # The report of each user's start counts as one success.
-        tests = int(total["Tests"]) - running.split.users if "Tests" in total else running.total[0]
+        # The reports of each user's start and of each incomplete response count as one success.
+        reports = running.split.users + int(total.get("User_defined_incomplete", 0))
+        tests = int(total["Tests"]) - reports if "Tests" in total else running.total[0]
         new = (max(0, tests), int(total.get("Errors", running.total[1])))
         if new != running.total:
             running.total, running.grew = new, now
@@ -185,7 +186,7 @@ class NgrinderLoadGenerator:
             workers=running.split.agents * running.split.processes,
             lost_workers=max(0, running.split.agents - usable),
             latencies="",
-            errors={"failed": totals["failed"]} if totals["failed"] else {},
+            errors=csv.errors(totals["failed"], rows),
             totals=totals,
             samples=csv.samples(rows, running.t0, running.load.duration_s),
             users=running.split.users,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.errors import LoadGeneratorFailed
+from harness.records.failure_kind import FailureCategory
 from harness.records.series import Sample
 
 ZONE_STEP_S = 900  # time zones differ by quarters of an hour
@@ -21,13 +22,17 @@ ZONE_STEP_S = 900  # time zones differ by quarters of an hour
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One interval: the Unix second of its end, users, successes, failures, mean response time of the successes."""
+    """One interval: the Unix second of its end, users, successes, failures, mean response time of the successes.
+
+    `incomplete` are the failures of which the script reported that the body ended early.
+    """
 
     ended: int
     users: int
     completed: int
     failed: int
     mean_ms: float
+    incomplete: int = 0
 
 
 def parse(text: str, started_at: float) -> list[Row]:
@@ -47,13 +52,16 @@ def parse(text: str, started_at: float) -> list[Row]:
                     "nGrinder's CSV has more values than columns, because its Java writes decimal commas. "
                     "Fix: start it with -Duser.language=en, as its unit does."
                 )
-            mean = fields["Mean_Test_Time_(ms)"] or "0"
+            # The script reports the kind of such a failure with a success of 0 ms (`incomplete` in load.groovy).
+            incomplete, tests = int(fields["Response_errors"]), int(fields["Tests"])
+            completed = max(0, tests - incomplete)
             row = Row(
                 ended=int(ended) - zone_s,
                 users=int(fields["vuser"]),
-                completed=int(fields["Tests"]),
+                completed=completed,
                 failed=int(fields["Errors"]),
-                mean_ms=float(mean),
+                mean_ms=float(fields["Mean_Test_Time_(ms)"] or "0") * (tests / completed if completed else 1.0),
+                incomplete=incomplete,
             )
             rows.append(row)
     except (KeyError, TypeError, ValueError) as error:
@@ -87,11 +95,20 @@ def totals(test: dict[str, Any], rows: list[Row], users: int) -> dict[str, int]:
     They are the test's own sums, else those of its rows, each row once. Both are equal, even if rows are late.
     """
     once = [row for _, row in aligned(rows)]
-    completed, failed = sum(row.completed for row in once), sum(row.failed for row in once)
+    completed, failed, incomplete = (
+        sum(getattr(row, name) for row in once) for name in ("completed", "failed", "incomplete")
+    )
     return {
-        "completed": max(0, int(test.get("tests") or completed) - users),
+        "completed": max(0, int(test.get("tests") or completed + incomplete) - incomplete - users),
         "failed": int(test.get("errors") or failed),
     }
+
+
+def errors(failed: int, rows: list[Row]) -> dict[str, int]:
+    """Return kind of failure → requests, of `failed` in all; the kind `failed` has all but incomplete bodies."""
+    incomplete = min(failed, sum(row.incomplete for _, row in aligned(rows)))
+    counts = {FailureCategory.FAILED: failed - incomplete, FailureCategory.INCOMPLETE: incomplete}
+    return {str(category): count for category, count in counts.items() if count}
 
 
 def samples(rows: list[Row], t0: int, duration_s: float) -> list[Sample]:

@@ -52,7 +52,7 @@ class Traffic {
             perform(prepared(spec.login, rowOfLogin(), "validate.login"))
         }
         int row = row(load.user, 0)
-        spec.requests.each { request -> load.exchange { perform(prepared(request, row, trial)) } }
+        spec.requests.each { request -> load.send { perform(prepared(request, row, trial)) } }
     }
 
     void transaction() {
@@ -79,7 +79,7 @@ class Traffic {
             Object made = null
             try {
                 made = ready(request, row)
-                load.exchange(made instanceof Exception ? { throw (Exception) made } : { perform((Map) made) })
+                load.send(made instanceof Exception ? { throw (Exception) made } : { perform((Map) made) })
                 last = i == requests.size() - 1
             } finally { // a failure leaves this method, and nGrinder counts it
                 load.report()

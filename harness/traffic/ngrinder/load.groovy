@@ -11,6 +11,9 @@ import net.grinder.script.GTest
 import net.grinder.scriptengine.groovy.junit.GrinderRunner
 import net.grinder.scriptengine.groovy.junit.annotation.BeforeProcess
 import net.grinder.scriptengine.groovy.junit.annotation.BeforeThread
+import net.grinder.statistics.StatisticsIndexMap
+import org.apache.hc.core5.http.ConnectionClosedException
+import org.apache.hc.core5.http.MalformedChunkCodingException
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.ngrinder.http.HTTPRequestControl
@@ -18,6 +21,7 @@ import org.ngrinder.http.HTTPRequestControl
 @RunWith(GrinderRunner)
 class Load {
     static final List<String> SETTINGS = ["@SETTINGS@"] // in pieces, as a text in a class has 65,535 bytes at most
+    static final String INCOMPLETE = StatisticsIndexMap.HTTP_PLUGIN_RESPONSE_ERRORS_KEY // nGrinder's CSV has its sum
     static GTest test
     static Map settings
     static Map parameters
@@ -38,6 +42,7 @@ class Load {
         HTTPRequestControl.setConnectionTimeout(timeout)
         HTTPRequestControl.setSocketTimeout(timeout)
         test = new GTest(1, "request")
+        grinder.statistics.registerSummaryExpression("User_defined_incomplete", INCOMPLETE) // for its live totals
         Traffic.prepare(settings, (String) (parameters.trial ?: "validate"), (parameters.users ?: "1") as int)
     }
 
@@ -45,6 +50,7 @@ class Load {
     void beforeThread() {
         test.record(this, "exchange")
         test.record(this, "arrive")
+        test.record(this, "incomplete")
         grinder.statistics.delayReports = true
         int processes = (parameters.processes ?: "1") as int
         int process = Math.max(0, grinder.agentNumber) * processes + Math.max(0, grinder.processNumber) % processes
@@ -90,9 +96,47 @@ class Load {
     void arrive() {
     }
 
+    // One request, of which only `exchange` is measured. It reports a body that ended early.
+    Object send(Closure<?> send) {
+        try {
+            return exchange(send)
+        } catch (Exception failure) {
+            if (t0 > 0 && endedEarly(failure)) {
+                incomplete()
+                report()
+            }
+            throw failure
+        }
+    }
+
     // The measured part: nothing before or after it counts.
     Object exchange(Closure<?> send) {
-        return send.call()
+        Object response = send.call()
+        countIncomplete(0) // nGrinder's client counts statuses from 400 on here
+        return response
+    }
+
+    // nGrinder keeps no statistics of a failure except that it failed. So a success, which the study subtracts, has its kind.
+    void incomplete() {
+        countIncomplete(1)
+    }
+
+    private static void countIncomplete(int number) {
+        if (grinder.statistics.testInProgress) {
+            grinder.statistics.forCurrentTest.setLong(INCOMPLETE, number)
+        }
+    }
+
+    // Before the announced length or the last chunk. nGrinder's client does not show whether a connection that was reset or
+    // timed out had sent a part of the response.
+    static boolean endedEarly(Throwable failure) {
+        for (Throwable each = failure; each != null; each = each.cause) {
+            boolean closed = each instanceof ConnectionClosedException && each.message?.startsWith("Premature end of")
+            if (closed || each instanceof MalformedChunkCodingException) {
+                return true
+            }
+        }
+        return false
     }
 
     boolean isOver() {

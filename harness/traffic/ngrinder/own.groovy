@@ -104,7 +104,7 @@ class Client extends org.ngrinder.http.HTTPRequest {
         actual << new org.apache.hc.core5.http.message.BasicHeader("X-Study-Trial", trial)
         String target = uri.startsWith("/") ? url + uri : uri
         try {
-            return (org.ngrinder.http.HTTPResponse) user.load.exchange { send.call(target, actual) }
+            return (org.ngrinder.http.HTTPResponse) user.load.send { send.call(target, actual) }
         } finally {
             if (!keepAlive) {
                 org.ngrinder.http.HTTPRequester.reset()

@@ -94,3 +94,9 @@ def test_notes_of_another_process_are_marked_once(capsys: pytest.CaptureFixture[
     printed = capsys.readouterr().err
     Console().relay(printed.strip())
     assert capsys.readouterr().err == printed == "note: a character [U+1F600] has no font\n"
+
+
+def test_a_quoted_text_between_colons_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rich would replace :end: with a picture."""
+    Console().error("hosts.ini:1: host range must be begin:end or begin:end:step")
+    assert "begin:end:step" in capsys.readouterr().err

@@ -4,6 +4,7 @@ One process reads all of them; tests/processes/test_inventories.py goes the whol
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -71,3 +72,33 @@ def test_a_file_of_variables_next_to_an_inventory_file_is_noticed(tmp_path: Path
 def test_an_inventory_that_is_not_there_is_reported_with_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"no such path \(got 'inventory/laboratory'\)\. In this project: inventory/ec2"):
         files.resolve_path(ROOT, "inventory/laboratory", tmp_path, "--inventory")
+
+
+@pytest.mark.parametrize("place", ["extra.yml", "group_vars/all.yml", "host_vars/server-1/more"])
+def test_a_pipe_in_an_inventory_is_reported_and_not_read(place: str, tmp_path: Path) -> None:
+    """Ansible would wait for its writer."""
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {a: {}}}\n", encoding="utf-8")
+    pipe = tmp_path / place
+    pipe.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(pipe)
+    message = f"{pipe}: is a pipe or a device. Allowed: a file."
+    assert files.unreadable(tmp_path) == [message]
+    if pipe.parent != tmp_path:
+        assert files.unreadable(tmp_path / "hosts.yml") == [message]
+
+
+def test_a_huge_inventory_is_rejected_before_it_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "hosts.yml"
+    file.touch()
+    os.truncate(file, 10**12)
+    assert files.unreadable(file) == [f"{file}: the file is too large. Allowed: 10 MB."]
+    file.chmod(0o755)
+    assert files.unreadable(file) == [], "a program may have any size"
+
+
+def test_a_byte_order_mark_in_an_ini_inventory_is_reported(tmp_path: Path) -> None:
+    """Ansible takes it as a part of the first section's name."""
+    file = tmp_path / "hosts.ini"
+    file.write_text("[ml_servers]\nserver-1\n", encoding="utf-8-sig")
+    expected_fix = "begins with a byte order mark. Fix: save the file as UTF-8 without it."
+    assert files.unreadable(file) == [f"{file}:1: {expected_fix}"]

@@ -1,14 +1,17 @@
 """An invalid grid is rejected with one message for each error: its line, the value, and the allowed values."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from harness.errors import BadInput
+from harness.grid import yamlfile
 from harness.study.config import resolve
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -169,6 +172,42 @@ def test_wrong_types_and_huge_values_are_rejected_with_one_short_line_each(
 def test_a_path_without_a_grid_is_reported(path: Path, words: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=words):
         resolve(ROOT, tmp_path, path)
+
+
+def test_a_pipe_without_a_writer_is_reported_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(yamlfile, "WITHIN_S", 0.1)
+    pipe = tmp_path / "grid.yaml"
+    os.mkfifo(pipe)
+    with pytest.raises(BadInput, match="the file is empty"):
+        yamlfile.load(pipe)
+    silent = os.open(pipe, os.O_RDWR)
+    try:
+        with pytest.raises(BadInput, match=r"grid\.yaml: is a pipe to which nothing is written"):
+            yamlfile.load(pipe)
+    finally:
+        os.close(silent)
+
+
+def test_a_grid_may_come_from_a_pipe(tmp_path: Path) -> None:
+    """As in --grid <(command), also from a writer that begins later."""
+    pipe = tmp_path / "grid.yaml"
+    os.mkfifo(pipe)
+    writer = threading.Timer(0.2, pipe.write_text, [f"name: piped  # {'x' * 200_000}\n"])
+    writer.start()
+    assert yamlfile.load(pipe).data == {"name": "piped"}
+    writer.join()
+
+
+def test_the_first_hundred_of_thousands_of_problems_are_listed(tmp_path: Path) -> None:
+    """Each repair copies the data: 10,000 unknown keys took half a minute."""
+    grid = tmp_path / "grid.yaml"
+    grid.write_text("".join(f"key{number}: 1\n" for number in range(10_000)), encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        resolve(ROOT, tmp_path, grid)
+    assert any("problems, of which 100 are listed" in problem for problem in caught.value.problems)
+    assert len(caught.value.problems) <= 102
 
 
 @pytest.mark.parametrize("name", ["servers-zero.yaml", "yaml-broken.yaml", "binary.bin"])

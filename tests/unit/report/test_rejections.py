@@ -200,6 +200,22 @@ def test_failures_that_the_balancer_does_not_log_are_not_those_that_it_logs() ->
     assert judged.bottleneck.reason.startswith(words), judged.bottleneck.reason
 
 
+def test_incomplete_bodies_keep_their_kind_next_to_failures_without_one() -> None:
+    """nGrinder counts incomplete bodies, and all other failures together; the balancer's log divides these."""
+    written = grid(factors={"servers": [1], "vusers": [2000]}, evidence={"errors_stop": "100%"})
+    data = rejecting(1, 1, {"status 429": 0.75}, written)
+    record = data.record
+    assert record.counters
+    logged = record.counters.balancer.statuses["429"]
+    errors = {"failed": 2 * logged, "incomplete": logged}
+    counted = record.counters.generator.model_copy(update={"errors": errors})
+    bent = record.model_copy(update={"counters": record.counters.model_copy(update={"generator": counted})})
+    judged: TrialRecord = assess(replace(data, record=bent), written)
+    assert judged.bottleneck
+    kinds = "25 % failed, 25 % had an incomplete response, 25 % were rejected with 429"
+    assert judged.bottleneck.reason.startswith(f"75 % of the requests failed ({kinds}); "), judged.bottleneck.reason
+
+
 def test_a_few_failures_change_nothing() -> None:
     summary, _ = studied({"status 429": 0.05}, {"status 500": 0.05})
     assert not any(cell.failing for cell in summary.cells)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from harness.summarise.capacity import binomial_line, crossing, placement, rise
+from harness.summarise.capacity import binomial_line, crossing, near, placement, rise
 from harness.summarise.capacity.binomial_line import Trials
 from harness.summarise.capacity.counts import Count, of_record
 from harness.summarise.capacity.crossing import Bound, BoundReasonKind
@@ -153,11 +153,24 @@ def test_few_trials_of_a_load_near_the_objective_give_no_bound() -> None:
 
 
 def test_an_uncertain_slope_widens_the_interval() -> None:
-    """By 1 / (1 − 1.8 · error / slope), at most four times."""
+    """By slope / lower 95 % limit, at most four times; few degrees of freedom make the limit lower."""
     found = rise.Rise(slope=4.0, error=1.0, freedom=9)
-    assert found.uncertainty == pytest.approx(4 / 2.2)
+    assert found.uncertainty == pytest.approx(4 / (4 - 1.833), rel=1e-3)
+    assert replace(found, freedom=2).uncertainty == pytest.approx(4 / (4 - 2.920), rel=1e-3)
     assert replace(found, error=3.9).uncertainty == replace(found, slope=-1.0).uncertainty == pytest.approx(4)
     assert replace(found, freedom=0).uncertainty == 1
+
+
+def test_trials_around_a_crossing_are_chosen_by_the_slopes_lower_limit() -> None:
+    """A slope that is steep by chance would leave out the trials that contradict it."""
+    steep = rise.Rise(slope=4.0, error=1.6, freedom=9)
+    assert steep.careful == steep.low == pytest.approx(4 - 1.383 * 1.6, rel=1e-3)
+    assert replace(steep, freedom=0).careful == 4.0, "no error is known"
+    beyond = {70.0: -1.0, 100.0: 0.0, 140.0: 1.0}
+    loads = [70.0, 75.0, 80.0, 100.0, 125.0, 140.0]
+    beyond |= dict.fromkeys((75.0, 80.0), -0.8) | {125.0: 0.7}
+    by_itself, by_limit = (near.near(loads, beyond, slope).sum() for slope in (steep.slope, steep.careful))
+    assert by_itself < by_limit
 
 
 def test_two_windows_that_begin_slowly_are_no_warm_up() -> None:

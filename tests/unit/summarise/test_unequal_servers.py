@@ -102,3 +102,40 @@ def test_too_few_trials_show_no_speeds() -> None:
     few = [counts[:3] for counts in trials(SLOW, 0.03, 1).values()]
     assert unequal.of_trials(few, "p95", 0.05) is None
     assert unequal.of_trials([[]], "p95", 0.05) is None
+
+
+# Block, load, requests and late ones of one to three servers; with pauses, the share hardly depends on the load.
+PAUSES = {
+    1: "1 44.4 887 0, 1 48.7 974 0, 1 41.1 822 0, 2 51.8 1036 62, 2 59.8 1196 87, 2 67.1 1342 0, 3 41.2 824 0, "
+    "3 58.8 1175 0, 3 85.9 1718 188, 4 81.3 1627 108, 4 68.8 1375 0, 4 100 1999 368, 5 77.2 1544 133, "
+    "5 70.9 1418 108, 5 91 1819 210",
+    2: "1 16.4 328 0, 1 18.2 364 14, 1 17.6 351 7, 2 18.1 361 6, 2 19.9 397 22, 2 23 460 15, 3 18.6 373 16, "
+    "3 28.4 569 9, 3 13.8 276 13, 4 54.5 1090 25, 4 108.2 2165 150, 4 28.4 568 26, 5 86 1719 115, 5 62.9 1257 26, "
+    "5 124.5 2490 47",
+    3: "1 158.3 3166 225, 1 145.2 2904 120, 1 167.3 3346 161, 2 218.7 4374 268, 2 144.9 2899 134, 2 103.1 2062 34, "
+    "3 144.8 2897 126, 3 102.8 2057 116, 3 216 4320 393, 4 151.1 3022 201, 4 216.3 4326 273, 4 100.2 2005 86, "
+    "5 131.8 2636 53, 5 153.1 3062 79, 5 178.7 3573 207",
+}
+IN_BLOCKS = {1: ("1", "2", "3", "2", "3"), 2: ("12", "23", "13", "23", "13"), 3: ("123",) * 5}
+
+
+def test_shares_that_hardly_depend_on_the_load_show_no_speed_and_are_no_error() -> None:
+    """The fit goes on to infinity there; exp of it would overflow."""
+    found = {
+        servers: [
+            Count(
+                block=int(block),
+                load=float(load),
+                requests=int(requests),
+                late=int(late),
+                failed=0,
+                servers=tuple(f"server-{digit}" for digit in IN_BLOCKS[servers][int(block) - 1]),
+            )
+            for block, load, requests, late in (trial.split() for trial in text.split(", "))
+        ]
+        for servers, text in PAUSES.items()
+    }
+    speeds = unequal.of_trials(list(found.values()), "p95", 0.05)
+    assert speeds is not None
+    assert all(math.exp(-5) <= speed <= math.exp(5) for speed in speeds.speeds.values())
+    assert not speeds.differ

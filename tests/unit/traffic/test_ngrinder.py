@@ -19,7 +19,7 @@ from harness.traffic.ngrinder import client, csv, perftest, script
 from harness.traffic.ngrinder.csv import Row
 from tests.builders import load
 
-HEADER = "DateTime,vuser,Tests,Errors,Mean_Test_Time_(ms),TPS\n"
+HEADER = "DateTime,vuser,Tests,Errors,Mean_Test_Time_(ms),TPS,Response_errors\n"
 T0 = 1_795_425_840  # 2026-11-23 09:24:00 UTC
 LOAD = load()
 
@@ -145,7 +145,7 @@ def test_a_row_written_twice_counts_once() -> None:
 
 @pytest.mark.parametrize("hour", [18, 9, 0])  # nine hours east, none, nine hours west
 def test_the_time_zone_of_the_controller_does_not_matter(hour: int) -> None:
-    text = HEADER + f"2026-11-23 {hour:02}:24:03,10,229,0,62.69,229\n2026-11-23 {hour:02}:24:04,10,0,2,0,0\n"
+    text = HEADER + f"2026-11-23 {hour:02}:24:03,10,229,0,62.69,229,0\n2026-11-23 {hour:02}:24:04,10,0,2,0,0,0\n"
     found = csv.parse(text, T0)
     assert [row.ended - T0 for row in found] == [3, 4]
     assert found[0] == row(T0 + 3, 10, 229, 0, 62.69)
@@ -153,13 +153,27 @@ def test_the_time_zone_of_the_controller_does_not_matter(hour: int) -> None:
 
 def test_samples_begin_with_the_load_and_what_is_not_counted_is_empty() -> None:
     text = HEADER + "".join(
-        f"2026-11-23 09:24:{10 + n:02d},10,{count},0,5.0,0\n" for n, count in enumerate((0, 0, 20, 30, 0, 10, 0, 0))
+        f"2026-11-23 09:24:{10 + n:02d},10,{count},0,5.0,0,0\n" for n, count in enumerate((0, 0, 20, 30, 0, 10, 0, 0))
     )
     found = csv.samples(csv.parse(text, T0), T0 + 12, duration_s=3)
     assert [(s.t_s, s.completed) for s in found] == [(0, 20), (1, 30), (2, 0), (3, 10)]
     assert found[0].in_flight is None
     assert found[0].thinks is None
     assert found[2].mean_ms is None
+
+
+def test_reports_of_incomplete_bodies_are_no_successes_and_name_the_kind() -> None:
+    """Three of the five failures ended early: each is reported by a success of 0 ms and a response error."""
+    text = HEADER + "2026-11-23 09:24:03,10,6,4,5,6,2\n2026-11-23 09:24:04,10,1,1,0,1,1\n"
+    found = csv.parse(text, T0)
+    assert [(row.completed, row.failed, row.incomplete) for row in found] == [(4, 4, 2), (0, 1, 1)]
+    assert found[0].mean_ms == pytest.approx(7.5), "of the successes alone"
+    for test in ({"tests": 7, "errors": 5}, {}):
+        totals = csv.totals(test, found, users=0)
+        assert totals == {"completed": 4, "failed": 5}
+        assert csv.errors(totals["failed"], found) == {"failed": 2, "incomplete": 3}
+    assert csv.errors(3, found) == {"incomplete": 3}
+    assert csv.errors(0, []) == {}
 
 
 def test_text_other_than_the_csv_is_rejected() -> None:
@@ -169,7 +183,7 @@ def test_text_other_than_the_csv_is_rejected() -> None:
 
 def test_decimal_commas_are_reported_with_a_fix() -> None:
     with pytest.raises(LoadGeneratorFailed, match="its Java writes decimal commas"):
-        csv.parse(HEADER + "2026-11-23 09:24:03,10,229,0,62,69,229\n", T0)
+        csv.parse(HEADER + "2026-11-23 09:24:03,10,229,0,62,69,229,0\n", T0)
 
 
 def test_a_csv_that_is_not_there_has_no_rows() -> None:
@@ -196,7 +210,7 @@ class Console:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = float(T0)
         self.ordered: dict[str, Any] = {}
-        self.tests = self.stops = 0
+        self.tests = self.stops = self.incomplete = 0
         clock = SimpleNamespace(time=lambda: self.now, monotonic=lambda: self.now, sleep=lambda _seconds: None)
         monkeypatch.setattr(client, "time", clock)
         monkeypatch.setattr(perftest, "time", clock)
@@ -209,7 +223,8 @@ class Console:
             self.ordered = json.loads(request.content)
         self.stops += request.method == "PUT"
         users = self.ordered.get("vuserPerAgent", 0)
-        perf = {"thread": users, "totalStatistics": {"Tests": users + self.tests, "Errors": 0}}
+        totals = {"Tests": users + self.tests, "Errors": self.incomplete, "User_defined_incomplete": self.incomplete}
+        perf = {"thread": users, "totalStatistics": totals}
         answers: dict[str, Any] = {
             "/perftest/api": {"id": 7},
             "/perftest/api/list": {"tests": []},
@@ -238,3 +253,12 @@ def test_a_load_ends_after_its_last_response(console: Console) -> None:
         console.now, console.tests = end + since_end_s, answers
         console.load_generator.samples(0)
         assert console.stops == stops, since_end_s
+
+
+def test_live_totals_have_no_reports_of_incomplete_bodies(console: Console) -> None:
+    """If all responses are incomplete, no request succeeds, and the study ends the trial early."""
+    begin = console.load_generator.start(LOAD)
+    console.now, console.tests, console.incomplete = begin + 2, 30, 30
+    rows, _ = console.load_generator.samples(0)
+    assert sum(row.completed for row in rows) == 0
+    assert sum(row.failed for row in rows) == 30
