@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from commands.console import trials
 from commands.running_study import outcomes
 from harness.records.directory import StudyDirectory
 from harness.summarise.capacity.capacity import CapacityGain
@@ -60,5 +61,4 @@ def _paths(directory: StudyDirectory) -> str:
     records = list(directory.trials().values())
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in outcomes(records).items())
     files = [str(directory.path / name) for name in ("report.html", "report.pdf") if (directory.path / name).exists()]
-    number = "1 trial" if len(records) == 1 else f"{len(records)} trials"
-    return f"report: {', '.join(files) or 'none'} ({number}: {counts})"
+    return f"report: {', '.join(files) or 'none'} ({trials(len(records))}: {counts})"

@@ -91,7 +91,8 @@ class RunningStudy:
             self.name, self.planned = event.name, event.planned
             self._expect(event.estimate_s)
         elif isinstance(event, Step | StepProgress):
-            self.activity, self._activity_at = event.text, self._clock()
+            is_over = isinstance(event, Step) and event.seconds is not None
+            self.activity, self._activity_at = "preparing" if is_over else event.text, self._clock()
         elif isinstance(event, TrialStarted):
             cell = self._cell(event.trial)
             self._left[TrialPath.parse(event.trial).repeat] += event.trial not in cell.trials

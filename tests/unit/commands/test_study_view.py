@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from commands import run as command
+from commands.console import Console as CommandConsole
 from commands.running_study import RunningStudy
 from commands.screen import ENDING, Screen
 from commands.study_view import levels_within, shortened, sparkline, time_left, view
+from harness.errors import Interrupted
 from harness.grid.cell import Cell
 from harness.plan.order import PlannedTrial
 from harness.records.findings import Finding, Severity
+from harness.records.trial import TrialRecord
 from harness.study.events import SampleTaken, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.words import HIDDEN
 from tests.builders import record, samples
+from tests.study_stubs import FakeSite
 
 HOSTILE = ["[red]x[/]", "\x1b[31mred\x07", "另一個很長的級別名稱" * 4, "a" * 150]
 
@@ -142,3 +148,26 @@ def test_lines_stay_above_the_view_and_are_printed_again_after_a_resize() -> Non
     screen.stop()
     assert "1/6 trials measured" in written.getvalue()
     assert written.getvalue().endswith("\x1b[?25h")  # the cursor is shown again
+
+
+class Announced(CommandConsole):
+    """Console that keeps the announced plan."""
+
+    def plan(self, planned: Iterable[PlannedTrial], records: Mapping[str, TrialRecord], may_grow: bool) -> None:
+        self.study = RunningStudy(clock=lambda: 0.0)
+        self.study.plan(planned, records, may_grow)
+
+
+def test_a_resumed_study_shows_the_trials_that_are_measured_in_the_order_of_the_grid(tmp_path: Path) -> None:
+    site = FakeSite(2)
+    keys = {"factors": {"servers": [1, 2], "vusers": [400, 2000]}, "repeats": 2}
+    site.happens(3, 5, site.interrupt)
+    with pytest.raises(Interrupted):
+        site.study(tmp_path, **keys).run()
+    shown = Announced()
+    command.announce(shown, site.config(tmp_path, **keys))
+    assert list(shown.study.cells) == [f"servers-{n}_vusers-{users}" for n in (1, 2) for users in (400, 2000)]
+    assert shown.study.measured == len(list(tmp_path.glob("*/trials/*/*/trial.json"))) > 0
+    assert not shown.study.may_grow
+    command.announce(shown, site.config(tmp_path, **{**keys, "repeats": {"min": 3, "max": 9, "until": "5%"}}))
+    assert shown.study.may_grow
