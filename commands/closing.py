@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from commands import conclusion
 from commands.console import Console
 from harness import errors
 from harness.errors import Interrupted
@@ -13,23 +14,41 @@ from report.sentences import answer, capacity, failover, rejections
 
 
 def print_summary(console: Console, config: StudyConfig, interrupted: bool) -> int:
-    """Print outcomes, gains, capacities, objectives and the report's files; return the exit code."""
+    """Print the answer, the gains and the paths of the report, and missed objectives; return the exit code."""
     directory = config.directory
     if not directory.trials():
         console.print("no trial was measured")
         return Interrupted.exit_code if interrupted else errors.EXIT_FAILED_CELLS
     summary = summarise_directory(directory)
+    calibration = ""
+    if config.grid.calibration and not interrupted:
+        calibration = store_calibration(config, summary)
+    missed = [result for result in summary.objectives if not result.met]
+    for result in missed:
+        console.warn(f"objective not met: {result.text}")
+    if console.is_json:
+        write_events(console, config, summary, calibration, interrupted)
+    else:
+        for line in conclusion.lines(summary, directory, interrupted=interrupted, calibration=calibration):
+            console.print(line)
+    if interrupted:
+        return Interrupted.exit_code
+    if any(not cell.usable for cell in summary.cells):
+        return errors.EXIT_FAILED_CELLS
+    return errors.EXIT_OBJECTIVE_MISSED if missed else 0
+
+
+def write_events(console: Console, config: StudyConfig, summary: Summary, calibration: str, interrupted: bool) -> None:
+    """Write the results as events: a message for each sentence and file, and an event for each gain."""
+    directory = config.directory
     console.outcomes(list(directory.trials().values()))
     for sentence in rejections.sentences(summary) + capacity.sentences(summary):
         console.print(sentence)
     console.gains(summary.gains)
     for sentence in failover.sentences(summary.failovers, config.grid.objectives):
         console.print(sentence)
-    if config.grid.calibration and not interrupted:
-        report_calibration(console, config, summary)
-    missed = [result for result in summary.objectives if not result.met]
-    for result in missed:
-        console.warn(f"objective not met: {result.text}")
+    if calibration:
+        console.print(f"calibration: {calibration}")
     for name in ("report.pdf", "report.html"):
         if (directory.path / name).exists():
             console.print(f"{name}: {directory.path / name}")
@@ -37,18 +56,14 @@ def print_summary(console: Console, config: StudyConfig, interrupted: bool) -> i
         console.print(answer.INDICATIVE)
     if interrupted:
         console.print("interrupted; run the same command to resume the study")
-        return Interrupted.exit_code
-    if any(not cell.usable for cell in summary.cells):
-        return errors.EXIT_FAILED_CELLS
-    return errors.EXIT_OBJECTIVE_MISSED if missed else 0
 
 
-def report_calibration(console: Console, config: StudyConfig, summary: Summary) -> None:
-    """Judge a calibration, print its result, and store it for other studies on the same hosts."""
+def store_calibration(config: StudyConfig, summary: Summary) -> str:
+    """Store the result of a calibration for other studies on the same hosts; return it as a sentence."""
     study = config.directory.need_study()
     found = summary.calibration
     if found is None:
-        return
+        return ""
     result = CalibrationResult(
         site=calibrations.site_id(study),
         passed=found.passed,
@@ -57,4 +72,4 @@ def report_calibration(console: Console, config: StudyConfig, summary: Summary) 
         study=config.directory.path.name,
     )
     calibrations.store(config.directory.path.parent, result)
-    console.print(f"calibration: {found.text_with_result}")
+    return found.text_with_result

@@ -22,8 +22,10 @@ class Interrupts:
     a second signal. A process started with SIGHUP ignored, e.g. by nohup, keeps ignoring it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_shown: Callable[[int], bool] = lambda _count: False) -> None:
+        """`is_shown` receives the number of signals so far, and returns whether the user sees the effect elsewhere."""
         self.requested = False
+        self._is_shown = is_shown
         self._signals = 0  # SIGINT and SIGTERM so far
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
@@ -35,11 +37,16 @@ class Interrupts:
 
     def _on_signal(self, *_: object) -> None:
         self._signals += 1
+        is_shown = False
+        with contextlib.suppress(OSError, ValueError):  # a closed terminal
+            is_shown = self._is_shown(self._signals)
         if self._signals > 1:
             os._exit(Interrupted.exit_code)
         self.requested = True
+        if is_shown:
+            return
         with contextlib.suppress(OSError):
-            # Without the console: the signal may arrive while the console is imported or prints.
+            # Not printed by the console: the signal may arrive while the console is imported or prints.
             os.write(2, b"\nnote: ending the running trial; press Ctrl-C again to exit immediately\n")
 
     def _on_hangup(self, *_: object) -> None:

@@ -113,7 +113,8 @@ class Plan:
 
     def print_duration(self, console: Console) -> None:
         """Print the number of trials, their estimated duration and price, and the directory."""
-        from commands.console import duration, trials
+        from commands.console import trials
+        from commands.study_view import duration
 
         if not self.remaining:
             console.print(f"no trial remains: all {trials(len(self.trials))} are measured")

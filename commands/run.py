@@ -67,7 +67,7 @@ def carry_out(console: Console, config: StudyConfig) -> bool:
         from report.sentences.answer import INDICATIVE  # imports numpy
 
         console.print(INDICATIVE)
-    interrupts = Interrupts()
+    interrupts = Interrupts(console.on_interrupt)
     interrupted = False
     try:
         measured = measure(console, config, interrupts)
@@ -85,6 +85,7 @@ def measure(console: Console, config: StudyConfig, interrupts: Interrupts) -> in
     if not config.remaining_trials():
         console.print(f"all {len(config.planned_trials())} trials are measured; nothing to do")
         return 0
+    announce(console, config)
     from commands.first_gain import FirstGain
     from commands.live import Live
     from harness.deploy import host_locks, readiness
@@ -96,6 +97,18 @@ def measure(console: Console, config: StudyConfig, interrupts: Interrupts) -> in
         with Live(config, console) as live:
             listener = FirstGain(config, live, console.print)
             return runner.Study(options.ROOT, config, listener, lambda: interrupts.requested).run()
+
+
+def announce(console: Console, config: StudyConfig) -> None:
+    """Pass the planned trials to the console, in the order of the grid's cells, with the records of measured ones."""
+    from harness.grid.cells import SearchedCells
+
+    place = {cell: number for number, cell in enumerate(config.grid.cells.known)}
+    planned = sorted(config.planned_trials(), key=lambda each: place.get(each.cell, len(place)))
+    remaining = {each.path for each in config.remaining_trials()}
+    records = {path: record for path, record in config.directory.trials().items() if path not in remaining}
+    may_grow = not config.grid.repeats.fixed or isinstance(config.grid.cells, SearchedCells)
+    console.plan(planned, records, may_grow)
 
 
 def report_changes(console: Console, config: StudyConfig) -> None:

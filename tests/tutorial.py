@@ -30,8 +30,8 @@ def parts(page: Path) -> Iterator[Part]:
         yield Part(found["kind"], found["text"], found["file"] or "")
 
 
-def follow(page: Path, folder: Path = ROOT, only: str = "") -> list[str]:
-    """Do in `folder` what a page describes; return the commands.
+def follow(page: Path, folder: Path = ROOT, only: str = "", clone: Path = ROOT) -> list[str]:
+    """Do in `folder` what a page describes, with the program of a clone; return the commands.
 
     `python` is this one. The output of the last command of a block must contain each line of the block `text` after it.
     With `only`, a command of study.py without this word is left out, with its output.
@@ -44,7 +44,7 @@ def follow(page: Path, folder: Path = ROOT, only: str = "") -> list[str]:
         elif part.kind == "bash":
             for command in part.text.splitlines():
                 is_left_out = only and "study.py" in command and only not in command.split()
-                shown = None if is_left_out else _run(command, folder)
+                shown = None if is_left_out else _run(command, folder, clone)
                 done.append(command)
         elif part.kind == "text" and shown is not None:
             missing = [line for line in part.text.splitlines() if line not in shown]
@@ -52,9 +52,14 @@ def follow(page: Path, folder: Path = ROOT, only: str = "") -> list[str]:
     return done
 
 
-def _run(command: str, folder: Path) -> str:
+def studied(command: str) -> list[str]:
+    """Return the arguments of a command of study.py; empty for another command."""
+    return shlex.split(command)[2:] if command.startswith("python study.py") else []
+
+
+def _run(command: str, folder: Path, clone: Path) -> str:
     """Run a command as the page shows it; return its output without line breaks of a narrow terminal."""
-    own = re.sub(r"^python study\.py", shlex.join([sys.executable, str(ROOT / "study.py")]), command)
+    own = re.sub(r"^python study\.py", shlex.join([sys.executable, str(clone / "study.py")]), command)
     done = subprocess.run(
         ["bash", "-c", own], cwd=folder, capture_output=True, text=True, check=False, timeout=800,
         env={**os.environ, "COLUMNS": "200"},

@@ -87,7 +87,7 @@ def _plain(path: Path) -> bytes:
 
 
 def _piped(path: Path) -> bytes:
-    """Return what is written to a pipe, as in --grid <(command); raises BadInput instead of waiting for ever."""
+    """Return what is written to a pipe, as in --grid <(command); raises BadInput without a writer."""
     content, source = b"", os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         deadline = time.monotonic() + WITHIN_S

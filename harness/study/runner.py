@@ -18,6 +18,7 @@ from harness.deploy.inventory.hosts import changed_addresses
 from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.plan import order, predicted_idle
 from harness.plan.order import PlannedTrial
+from harness.plan.remaining_time import RemainingTime
 from harness.records.study import Decision, StudyRecord
 from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study import forecast, trial
@@ -64,6 +65,7 @@ class Study:
         self._load_ended_at: float | None = None
         self._record: StudyRecord
         self._invocation: Invocation
+        self._remaining_time: RemainingTime
         self._lease: fleet.Lease | None = None
 
     def run(self) -> int:
@@ -174,6 +176,8 @@ class Study:
         self._config, self._grid = preparation.config, preparation.config.grid
         self._prefetch = SwitchPrefetch(self._deployment, self._grid)
         self._record = preparation.record
+        measured = self._directory.trials().values()
+        self._remaining_time = RemainingTime(self._grid, self._config.scaled_capacity_per_s, measured)
         self._write()
         return context
 
@@ -238,7 +242,8 @@ class Study:
         self._invocation.measured += 1
         self._update(runs=self._invocation.runs())
         self._write()
-        remaining_s = order.estimate_s(self._grid, remaining, self._config.scaled_capacity_per_s)
+        self._remaining_time.add(data.record)
+        remaining_s = self._remaining_time.seconds(remaining)
         self._listener(TrialEnded(planned.path, data.record, data.record.findings, remaining_s))
         if remaining and self._lease:
             self._lease.extend(self._grid.load.duration, remaining_s)

@@ -43,5 +43,33 @@ def test_a_calibration_at_rates_is_judged_by_its_capacities(
     judged = replace(summary, capacities=rates, calibration=result)
     closing.print_summary(Console(), ended(tmp_path, monkeypatch, judged, calibration=True), False)
     out = capsys.readouterr().out
-    assert "calibration: measured 100.0/s [88.7, 112.4] for 100.0 (" in out
+    assert "Calibration: measured 100.0/s [88.7, 112.4] for 100.0 (" in out
     assert ": PASS" in out
+
+
+def test_a_study_ends_with_its_answer_its_gains_and_the_paths_of_its_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = FakeSite(3)
+    keys = {"factors": {"servers": [1, 2, 3], "vusers": [400, 2000]}, "repeats": 2}
+    site.study(tmp_path, **keys).run()
+    config = site.config(tmp_path, **keys)
+    (config.directory.path / "report.html").touch()
+    closing.print_summary(Console(), config, False)
+    answer, gains, paths = capsys.readouterr().out.splitlines()
+    assert answer.startswith("answer: At 2000 users the second server gave 2.00×")
+    assert gains.startswith("gains: 2000 users: 1 → 2 servers 2.00×")
+    assert "; 400 users: 1 → 2 servers at least " in gains
+    assert paths == f"report: {config.directory.path / 'report.html'} (12 trials: 12 ok)"
+    closing.print_summary(Console(), config, True)
+    assert capsys.readouterr().out.startswith("answer (interrupted; run the same command to resume the study): At ")
+
+
+def test_many_gains_and_a_long_answer_stay_three_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = FakeSite(4)
+    keys = {"factors": {"servers": [1, 2, 3, 4], "vusers": [400, 800, 2000]}, "repeats": 2}
+    site.study(tmp_path, **keys).run()
+    closing.print_summary(Console(), site.config(tmp_path, **keys), False)
+    answer, gains, _ = capsys.readouterr().out.splitlines()
+    assert answer.endswith("The report has more.")
+    assert gains.endswith("; 3 more in the report")

@@ -1,0 +1,102 @@
+"""Estimate the rest of a running study by the time that its own trials took. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from harness.grid import load_generators
+from harness.grid.cell import Cell
+from harness.grid.load import LOAD_FACTORS
+from harness.grid.schema import Grid
+from harness.grid.types import Level
+from harness.plan import order
+from harness.plan.order import PlannedTrial
+from harness.records.trial import TrialRecord
+
+REPORT_S = 6.0  # renders the report after the last trial
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change between two trials: the factors whose levels differ, and whether killed servers start again."""
+
+    factors: frozenset[str]
+    repairs: bool
+
+    @classmethod
+    def between(cls, before: Mapping[str, Level], after: Mapping[str, Level]) -> Change:
+        """Return the change from one cell's levels to another's; a change of the load alone switches nothing."""
+        names = {name for name in {*before, *after} - {*LOAD_FACTORS} if before.get(name) != after.get(name)}
+        return cls(frozenset(names), bool(before.get("fail_servers")))
+
+
+class RemainingTime:
+    """Duration of trials that are still to be measured, from the records of those that were.
+
+    A load takes as long as the earlier loads of its cell, and a switch as long as earlier switches of the same factors.
+    Loads that were not measured yet take the planned time, corrected by the mean difference of all others.
+    `capacity_per_s` is that of one paced server, None without pacing.
+    """
+
+    def __init__(self, grid: Grid, capacity_per_s: float | None, records: Iterable[TrialRecord] = ()) -> None:
+        self._grid = grid
+        self._capacity_per_s = capacity_per_s
+        self._last: Mapping[str, Level] | None = None
+        self._loads: dict[Cell, list[float]] = defaultdict(list)
+        self._switches: dict[Change, list[float]] = defaultdict(list)
+        for record in sorted(records, key=lambda each: (each.started_at, each.block_position)):
+            self.add(record)
+
+    def add(self, record: TrialRecord) -> None:
+        """Add the last trial; one without a load only starts a new sequence of switches."""
+        before, self._last = self._last, record.cell
+        if record.load_s is None:
+            self._last = None
+            return
+        self._loads[_sorted(record.cell)].append(record.load_s)
+        if before is not None and record.overhead_s is not None:
+            self._switches[Change.between(before, record.cell)].append(record.overhead_s)
+
+    def seconds(self, trials: Sequence[PlannedTrial]) -> float:
+        """Estimate the time in seconds from now until these trials are measured and reported; 0 without any."""
+        total_s, before = REPORT_S if trials else 0.0, self._last
+        for trial in trials:
+            after = trial.cell.by_name
+            total_s += self._load_s(trial.cell) + self._switch_s(Change.between(before or after, after))
+            before = after
+        return total_s
+
+    def _load_s(self, cell: Cell) -> float:
+        if found := self._loads.get(_sorted(cell.by_name)):
+            return fmean(found)
+        differences = [took - self._planned_s(other) for other, all_s in self._loads.items() for took in all_s]
+        return self._planned_s(cell) + (fmean(differences) if differences else 0.0)
+
+    def _planned_s(self, cell: Cell) -> float:
+        return self._grid.load.duration + order.drain_s(self._grid, cell, self._capacity_per_s)
+
+    def _switch_s(self, change: Change) -> float:
+        """Return the mean of equal changes, else of the shortest larger or the longest smaller one, else of all."""
+        known = {each: fmean(all_s) for each, all_s in self._switches.items() if each.repairs == change.repairs}
+        if change in known:
+            return known[change]
+        if not known:
+            return self._unknown_s(change)
+        larger = [took for each, took in known.items() if each.factors >= change.factors]
+        smaller = [took for each, took in known.items() if each.factors <= change.factors]
+        return min(larger) if larger else max(smaller) if smaller else fmean(known.values())
+
+    def _unknown_s(self, change: Change) -> float:
+        """Return the duration of a change of which none was measured with such a repair, or without one."""
+        lead_s = load_generators.BY_NAME[self._grid.load_generator].lead_s
+        others = [took for all_s in self._switches.values() for took in all_s]
+        usual_s = fmean(others) if others else order.SWITCH_S + lead_s
+        return usual_s + order.RECOVERY_S * change.repairs
+
+
+def _sorted(levels: Mapping[str, Level]) -> Cell:
+    """Return a cell whose levels are sorted by name, as records and plans order them differently."""
+    return Cell(tuple(sorted(levels.items())))
