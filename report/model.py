@@ -173,7 +173,7 @@ def _grid(study: StudyRecord) -> str:
 
 def _cost(study: StudyRecord, summary: Summary) -> CostSection | None:
     """Throughput and cost of the topologies; None where the study has neither a price nor a target."""
-    costs, target = summary.costs, summary.grid.target
+    costs, target = summary.costs, summary.grid.target_per_s
     if costs is None:
         return None
     return CostSection(
@@ -185,7 +185,7 @@ def _cost(study: StudyRecord, summary: Summary) -> CostSection | None:
 
 def _lookup(summary: Summary) -> Lookup | None:
     """The sentences for any number of servers and any rate; None where no topology has a rate."""
-    found, target = summary.topologies, summary.grid.target
+    found, target = summary.topologies, summary.grid.target_per_s
     measured = [option for option in found.topologies if option.rate] if found else []
     if found is None or not measured:
         return None

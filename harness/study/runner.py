@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.deploy import fleet
+from harness.deploy import fleet, platform
 from harness.deploy.ansible import Ansible
 from harness.deploy.connections import Connections
-from harness.deploy.deployment import Deployment, Placement
+from harness.deploy.deployment import Placement
 from harness.deploy.inventory import snapshot
 from harness.deploy.inventory.hosts import changed_addresses
 from harness.errors import CannotRun, DeployFailed, TrialFailed
@@ -55,7 +55,7 @@ class Study:
         self._dependencies = dependencies
         self._ansible = Ansible(root, config.inventory_path)
         self._ansible.cancelled, self._ansible.waiting = is_cancelled, lambda text: listener(Step(text))
-        self._deployment = Deployment(self._ansible, config.grid, dependencies.start_playbook)
+        self._deployment = platform.deployment(self._ansible, config.grid, dependencies.start_playbook)
         if config.time_factor is not None:
             self._deployment.scale_time(config.time_factor)
         self._prefetch = SwitchPrefetch(self._deployment, config.grid)

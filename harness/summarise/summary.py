@@ -83,7 +83,7 @@ class Summary:
     def costs(self) -> CostSummary | None:
         """The topologies, where the study has a price or a target for them; else None."""
         found = self.topologies
-        return found if found and (found.priced or self.grid.target is not None) else None
+        return found if found and (found.priced or self.grid.target_per_s is not None) else None
 
     @property
     def has_requests_by_name(self) -> bool:

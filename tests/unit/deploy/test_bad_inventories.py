@@ -69,5 +69,7 @@ def test_a_file_of_variables_next_to_an_inventory_file_is_noticed(tmp_path: Path
 
 
 def test_an_inventory_that_is_not_there_is_reported_with_those_that_are(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"no such path \(got 'inventory/laboratory'\)\. In this project: inventory/ec2"):
+    with pytest.raises(
+        BadInput, match=r"no such path \(got 'inventory/laboratory'\)\. In this project: inventory/compose"
+    ):
         files.resolve_path(ROOT, "inventory/laboratory", tmp_path, "--inventory")
