@@ -9,7 +9,7 @@ from harness.records.study import CalibrationResult
 from harness.study import calibrations
 from harness.study.config import StudyConfig
 from harness.summarise.summary import Summary, summarise_directory
-from report.sentences import answer, capacity, failover, rejections
+from report.sentences import answer, capacity, failover, grade, rejections
 
 
 def print_summary(console: Console, config: StudyConfig, interrupted: bool) -> int:
@@ -25,6 +25,8 @@ def print_summary(console: Console, config: StudyConfig, interrupted: bool) -> i
     console.gains(summary.gains)
     for sentence in failover.sentences(summary.failovers, config.grid.objectives):
         console.print(sentence)
+    if graded := grade.sentence(summary.evidence_grade):
+        console.print(f"evidence: {graded}")
     if config.grid.calibration and not interrupted:
         report_calibration(console, config, summary)
     missed = [result for result in summary.objectives if not result.met]

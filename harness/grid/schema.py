@@ -99,8 +99,7 @@ class Grid(GridPart, Caching):
     target: Annotated[Target, BeforeValidator(as_target), PlainSerializer(plain_target, when_used="json")] | None = (
         Field(
             default=None,
-            description="a rate: load, at full speed, for which the report names the cheapest topology; "
-            "or `{url, scale}`: a platform that you already run, see below",
+            description="rate for which the report names the cheapest topology, or a platform that you already run",
         )
     )
     gate: Gate | None = Field(

@@ -29,6 +29,7 @@ from harness.study.new_record import new_record, with_server_order
 from harness.study.prefetch import SwitchPrefetch
 from harness.study.preparation import Preparation
 from harness.study.trial_context import TrialContext
+from harness.summarise import evidence_grade
 from harness.summarise.search.search import state_of
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,8 @@ class Study:
             finally:
                 self._prefetch.stop()
                 self._deployment.drop()
-                self._update(runs=self._invocation.runs())
+                grade = evidence_grade.of_records(self._directory.trials().values())
+                self._update(runs=self._invocation.runs(), evidence_grade=grade)
                 self._write()
             return self._invocation.measured
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.deploy.inventory import files, resolve
+from harness.deploy.inventory.hosts import OF_PLATFORM
 from harness.deploy.inventory.positions import Places, environment
 from harness.deploy.inventory.resolve import known_variables
 from harness.deploy.role_values import RoleValues
@@ -73,3 +74,18 @@ def test_an_inventory_that_is_not_there_is_reported_with_those_that_are(tmp_path
         BadInput, match=r"no such path \(got 'inventory/laboratory'\)\. In this project: inventory/compose"
     ):
         files.resolve_path(ROOT, "inventory/laboratory", tmp_path, "--inventory")
+
+
+def test_an_inventory_of_load_generators_only_serves_a_platform_and_no_other_study() -> None:
+    """Also once its description is kept, which the first study does."""
+    folder = ROOT / "inventory" / "compose"
+    for _ in range(2):
+        found, _ = resolve.find(ROOT, folder, "inventory/compose", groups=OF_PLATFORM)
+        assert [host.name for host in found.hosts] == ["generator"]
+        assert found.servers == []
+        assert found.balancer_variables == {}
+        assert found.kind == "lab"
+        with pytest.raises(BadInput) as caught:
+            resolve.find(ROOT, folder, "inventory/compose")
+        missing = [problem.split(": ")[1] for problem in caught.value.problems]
+        assert missing == ["group load_balancers", "group ml_servers"]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from harness.balancers.target import UNAVAILABLE
 from harness.judge.rules import RULES
@@ -12,6 +13,7 @@ from harness.records.directory import StudyDirectory
 from harness.study import check
 from harness.summarise.summary import summarise_directory
 from report import build
+from report.output import ci_summary, html
 from tests.study_stubs import CAPACITY_PER_S, FakeSite
 
 URL = "https://shop.example"
@@ -109,3 +111,32 @@ def test_a_changed_playbook_is_another_study(site: FakeSite, tmp_path: Path) -> 
     assert set(first.configuration.hosts) == {"generator"}
     site.playbook = "- hosts: all\n"
     assert site.config(tmp_path, **OWN).directory.path != first.directory.path
+
+
+def test_the_evidence_has_grade_c_in_every_output(site: FakeSite, tmp_path: Path) -> None:
+    directory = measured(site, tmp_path)
+    report, summary = build.model_of(directory)
+    assert summary.evidence_grade
+    assert directory.need_study().evidence_grade == summary.evidence_grade
+    assert summary.evidence_grade.letter == "C"
+    assert list(summary.evidence_grade.unavailable) == list(UNAVAILABLE)
+    assert report.grade.startswith("Grade C: only the load generator was observed. Missing: the balancer's log")
+    assert report.grade in ci_summary.markdown(report, summary)
+    assert f'<p class="where"><b>Evidence</b> {escape(report.grade)}</p>' in html.main(report)
+    assert f"Measured at {URL}, a platform that scale.yml scaled and that was not observed." in report.environment
+    by_rule = {row[0]: row for row in report.rules.rows}
+    assert "not available: 10 trials" in by_rule["E14"]
+    assert any("E18: the bottleneck inside the platform is unknown" in text for _, text in report.evidence)
+
+
+@pytest.mark.parametrize(
+    ("keys", "letter"), [({}, "A"), ({"balancer": "none", "factors": {"servers": [1], "vusers": [400]}}, "B")]
+)
+def test_a_deployed_topology_has_a_better_grade(
+    site: FakeSite, tmp_path: Path, keys: dict[str, Any], letter: str
+) -> None:
+    site.study(tmp_path, **keys).run()
+    (study,) = tmp_path.glob("*/study.json")
+    found = StudyDirectory(study.parent).need_study().evidence_grade
+    assert found
+    assert found.letter == letter
