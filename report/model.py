@@ -147,7 +147,9 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
             for name, each in study.where.of_balancers.items()
             if (text := each.configuration.strip())
         },
-        charts=overview.charts(study, summary, in_order, counted, recorded, _room(head, [*found, graded])),
+        charts=overview.charts(
+            study, summary, in_order, counted, recorded, _room(head, [*found, *filter(None, [graded])])
+        ),
         cells=answer.by_cell(summary),
         notes=method.notes(summary),
     )
