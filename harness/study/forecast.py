@@ -75,8 +75,8 @@ def own_platform(config: StudyConfig) -> list[str]:
     return [
         f"Before each topology the study runs {platform.scale}, a program of the grid's author, on this machine with "
         f"your rights and servers=N, and waits up to {platform.ready_timeout_s:g} s until {platform.url} answers",
-        "The estimated duration has no time for this playbook. The platform's counters are not read, so the evidence will "
-        "be of grade C",
+        "The estimated duration has no time for this playbook. The platform's counters are not read, so the evidence "
+        "will be of grade C",
     ]
 
 
