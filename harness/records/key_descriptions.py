@@ -373,6 +373,13 @@ STUDY: dict[str, Key] = {
     "ceiling.users": Key("requests always in flight while it was measured", "users"),
     "ceiling.measured_at": Key("when it was measured", "time of day"),
     "ceiling.why": Key("why there is none"),
+    "evidence_grade.letter": Key(
+        "grade of the evidence: A (all counters), B (some), C (the load generator's only); left out without a valid "
+        "trial"
+    ),
+    "evidence_grade.missing[]": Key("missing counters"),
+    "evidence_grade.unavailable[]": Key("rules that lack counters, at least in part"),
+    "evidence_grade.of_study.<rule>": Key("why a rule of the whole study is not available"),
     "calibration.site": Key("the machines of the last calibration; `calibration` is `null` without one"),
     "calibration.passed": Key("whether it passed"),
     "calibration.text": Key("the result and the truth"),

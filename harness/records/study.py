@@ -102,6 +102,19 @@ class Run(Part):
     moved: tuple[str, ...] = ()
 
 
+class EvidenceGrade(Part):
+    """Grade of the evidence: A (all counters), B (some) or C (the load generator's only).
+
+    `unavailable` are the rules that lack counters, at least in part; `of_study` has the reasons of those that judge no
+    single trial.
+    """
+
+    letter: str
+    missing: tuple[str, ...] = ()
+    unavailable: tuple[str, ...] = ()
+    of_study: dict[str, str] = Field(default_factory=dict)
+
+
 class Rented(Part):
     """Type and price of a host, if the inventory has them."""
 
@@ -127,6 +140,8 @@ class StudyRecord(Part, Caching):
     digests: dict[str, str] = Field(default_factory=dict)  # of a trial's files
     stopping: Stopping | None = None
     calibration: CalibrationResult | None = None
+    # Of the valid trials; left out until there is one, as in studies of earlier versions.
+    evidence_grade: EvidenceGrade | None = Field(default=None, exclude_if=lambda grade: grade is None)
     rented: dict[str, Rented] = Field(default_factory=dict)
     runs: tuple[Run, ...] = ()
     format: int = FORMAT

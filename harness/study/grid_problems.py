@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.deploy import host_limits
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import OF_PLATFORM, Inventory
 from harness.errors import BadInput, StudyError
 from harness.grid.reading import GridFile, server_problems
 from harness.grid.schema import Grid
@@ -62,7 +62,9 @@ class Problems:
 
 def of_inventory(file: GridFile, grid: Grid, inventory: Inventory, path: Path, problems: Problems) -> None:
     """Add the problems of a grid on the hosts of an inventory, which was read from `path`."""
-    if file.has_cells:
+    if grid.platform is not None:
+        problems.add(_unused_hosts(inventory))
+    elif file.has_cells:
         problems.add(server_problems(grid, len(inventory.servers)))
     problems.add_lines(_burstable(path, inventory))
     if file.is_sound(("vars",), ("load_generator",)):
@@ -72,6 +74,17 @@ def of_inventory(file: GridFile, grid: Grid, inventory: Inventory, path: Path, p
             problems.add((("load_generator",), words) for words in error.problems)
     if file.has_cells and _has_variables(file, grid):
         problems.add(request_delivery.problems(file.path, grid, inventory))
+
+
+def _unused_hosts(inventory: Inventory) -> Iterator[tuple[Path_, str]]:
+    """Hosts that a study of the user's platform would not use."""
+    groups = sorted({host.group for host in inventory.hosts} - set(OF_PLATFORM))
+    if groups:
+        words = (
+            f"inventory: {inventory.path} has hosts in {', '.join(groups)}, which a study with target.url does not "
+            "use. Allowed: load_generators only. Fix: use an inventory of load generators, as inventory/compose"
+        )
+        yield ("inventory",), words
 
 
 def can_be_planned(file: GridFile) -> bool:

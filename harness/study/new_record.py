@@ -20,7 +20,7 @@ def new_record(config: StudyConfig, draw_seed: Callable[[], int]) -> StudyRecord
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         configuration=config.configuration,
         seed=terms.seed,
-        server_order=(order.rotation(_server_names(config), 1, terms.seed),),
+        server_order=() if grid.platform is not None else (order.rotation(_server_names(config), 1, terms.seed),),
         predicted_idle=terms.predicted_idle,
         kind=kind,
         stopping=Stopping(

@@ -15,7 +15,7 @@ from harness.judge import balancing
 def problems(file: Path, grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
     """Return (path in the grid, message) of each obstacle. `file` is the grid's file."""
     return [
-        *request_limits.problems(grid, inventory.balancer.variables),
+        *request_limits.problems(grid, inventory.balancer_variables),
         *server_env.problems(grid, file.read_text(encoding="utf-8")),
         *_idle_servers(grid, inventory),
         *certificates.problems(grid, inventory),
@@ -24,8 +24,10 @@ def problems(file: Path, grid: Grid, inventory: Inventory) -> list[tuple[Path_, 
 
 def _idle_servers(grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
     """A method by address sends all users of an address to one server; more servers than addresses leaves some idle."""
+    if grid.platform is not None:  # it alone knows how it balances
+        return []
     for topology in grid.cells.topologies:
-        settings = balancer_settings.of_levels(grid, topology.by_name, inventory.balancer.variables)
+        settings = balancer_settings.of_levels(grid, topology.by_name, inventory.balancer_variables)
         balancer = settings.balancer
         method = balancing.of(balancer, *settings.places)
         groups = {balancer.address_group(host.private_ip) for host in inventory.generators}

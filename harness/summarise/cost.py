@@ -73,7 +73,7 @@ def summarise(
         return None
     usd = hourly(prices, records)
     rates = sustainable_rates(cells, grid.objectives, grid.time_factor, capacities)
-    return of_topologies(with_costs(topologies, rates, usd), grid.target, priced=prices.any_known)
+    return of_topologies(with_costs(topologies, rates, usd), grid.target_per_s, priced=prices.any_known)
 
 
 def of_topologies(found: Sequence[TopologyCost], target: float | None, *, priced: bool) -> CostSummary:

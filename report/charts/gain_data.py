@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.records.trial import Component, TrialData
+from harness.records.trial import TrialData
 from harness.summarise.capacity.capacity import CapacityGain
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainKind
@@ -78,7 +78,7 @@ def _loads(rows: Rows) -> list[str]:
 
 def _ideals(cells: Sequence[CellSummary]) -> Rows:
     """Linear speedup m · X(smallest) / m0, from the best saturated cell of the smallest topology."""
-    saturated = [c for c in cells if c.tps and c.bottleneck == Component.SERVER]
+    saturated = [c for c in cells if c.tps and c.bottleneck.is_topology]
     if not saturated:
         return []
     smallest = min(saturated, key=lambda c: (c.servers, -(c.tps.value if c.tps else 0)))

@@ -38,12 +38,18 @@ def describe(root: Path, path: Path, name: str, usable: bool = True) -> Inventor
 
 
 def find(
-    root: Path, path: Path, name: str, usable: bool = True, notify: Callable[[str], None] = lambda _: None
+    root: Path,
+    path: Path,
+    name: str,
+    usable: bool = True,
+    notify: Callable[[str], None] = lambda _: None,
+    groups: tuple[str, ...] = hosts.GROUPS,
 ) -> tuple[Inventory, Path | None]:
     """The hosts of an inventory, and the folder of its snapshot if it executes programs; None otherwise.
 
     Raises BadInput with every problem, each with file and line; with `usable` false only if Ansible cannot read the
     inventory. Raises CannotRun if a plugin cannot reach its service. `notify` gets one line before a program is run.
+    Each of `groups` needs a host.
     """
     if unreadable := files.unreadable(path):
         raise BadInput(*unreadable)
@@ -56,11 +62,13 @@ def find(
     kept = root / ".state" / "inventory" / f"{sources_hash(root, source)}.json"
     found = _read_kept(kept, name)
     if found is None:
-        found = _resolved(root, source, path, name)
+        found = _resolved(root, source, path, name, groups)
         if usable:
             problems = checks.of(found, known_variables(root), RoleValues.read(root))
             positions.reject(root, path, [*problems, *_without_address(found)])
             _keep(kept, found)
+    elif not {host.group for host in found.hosts} >= set(groups):  # kept for a study that needs fewer groups
+        raise BadInput(*positions.Places.read(root, path, groups).empty_groups())
     return found, answer
 
 
@@ -76,7 +84,7 @@ def sources_hash(root: Path, inventory: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
+def _resolved(root: Path, source: Path, path: Path, name: str, groups: tuple[str, ...]) -> Inventory:
     """Resolve `source`: the inventory at `path`, or its snapshot. Raises as `find` does."""
     try:
         done = confined_process.run(
@@ -91,14 +99,14 @@ def _resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
     if "failed" in answer:
         if confined_process.out_of_memory(done):
             raise BadInput(positions.too_large(path))
-        if unusable := positions.Places.read(root, path).unusable(known_variables(root), RoleValues.read(root)):
+        if unusable := positions.Places.read(root, path, groups).unusable(known_variables(root), RoleValues.read(root)):
             raise BadInput(*unusable)
         raise DeployFailed(answer["failed"])
     described = answer["hosts"]
     # Ansible can read almost any text as INI: its words become hosts outside all groups.
     is_doubtful = any(host["ungrouped"] for _, host in described)
-    is_doubtful = is_doubtful or not {host["group"] for _, host in described} >= set(hosts.GROUPS)
-    if is_doubtful and (unread := positions.Places.read(root, path).unread()):
+    is_doubtful = is_doubtful or not {host["group"] for _, host in described} >= set(groups)
+    if is_doubtful and (unread := positions.Places.read(root, path, groups).unread()):
         raise BadInput(*unread)
     return hosts.from_descriptions(name, described)
 

@@ -294,22 +294,24 @@ def _kind(
     if smaller.bottleneck.is_load:
         text = f"load-limited: {_serves(smaller)}"
         return GainKind.IDLE, GainObstacle(ObstacleKind.LOAD_LIMITED, text, (smaller.servers,))
-    if smaller.bottleneck != Component.SERVER:
+    if not smaller.bottleneck.is_topology:
         return GainKind.NOT_MEASURABLE, _bottleneck(smaller)
     if larger.bottleneck.is_load:
         return GainKind.LOWER_BOUND, GainObstacle(ObstacleKind.LOAD_LIMITED, _serves(larger), (larger.servers,))
-    if larger.bottleneck != Component.SERVER:
+    if not larger.bottleneck.is_topology:
         return GainKind.LOWER_BOUND, _bottleneck(larger)
     return GainKind.GAIN, None
 
 
 def _remark(smaller: CellSummary, larger: CellSummary) -> str:
-    """A slower server and the next bottleneck, as a clause; empty without both."""
+    """That it is one of a whole platform, a slower server and the next bottleneck, as a clause; empty without all."""
     slow = next((cell.slow_server.comparison for cell in (larger, smaller) if cell.slow_server), "")
+    whole = PLATFORM if Component.PLATFORM in (smaller.bottleneck, larger.bottleneck) else ""
     following = f"next bottleneck: {larger.next_bottleneck}" if larger.next_bottleneck else ""
-    return "; ".join(reason for reason in (slow, following) if reason)
+    return "; ".join(reason for reason in (whole, slow, following) if reason)
 
 
+PLATFORM = "a gain of the whole platform, whose components were not observed"
 SERVER_FAILURE = "servers fail in mid-trial, so the mean throughput describes neither topology (rule E24)"
 
 
