@@ -374,8 +374,7 @@ STUDY: dict[str, Key] = {
     "ceiling.measured_at": Key("when it was measured", "time of day"),
     "ceiling.why": Key("why there is none"),
     "evidence_grade.letter": Key(
-        "grade of the evidence: A (all counters), B (some), C (the load generator's only); left out without a valid "
-        "trial"
+        "A (all counters), B (some), C (the load generator's only); absent without a valid trial"
     ),
     "evidence_grade.missing[]": Key("missing counters"),
     "evidence_grade.unavailable[]": Key("rules that lack counters, at least in part"),

@@ -13,6 +13,7 @@ from pydantic import Field
 from harness.grid.schema import Grid
 from harness.grid.types import Caching
 from harness.records.environment import Environment
+from harness.records.evidence_grade import EvidenceGrade
 from harness.records.part import CellLevels, Maybe, Part
 from harness.records.sent_file import SentFile
 from harness.records.trial import FORMAT
@@ -100,19 +101,6 @@ class Run(Part):
     duration_s: float
     measured: int = 0
     moved: tuple[str, ...] = ()
-
-
-class EvidenceGrade(Part):
-    """Grade of the evidence: A (all counters), B (some) or C (the load generator's only).
-
-    `unavailable` are the rules that lack counters, at least in part; `of_study` has the reasons of those that judge no
-    single trial.
-    """
-
-    letter: str
-    missing: tuple[str, ...] = ()
-    unavailable: tuple[str, ...] = ()
-    of_study: dict[str, str] = Field(default_factory=dict)
 
 
 class Rented(Part):

@@ -18,7 +18,7 @@ from harness.summarise.cells.cell import CellSummary
 from harness.summarise.sustainable_rate import SustainableRate, sustainable_rates
 from harness.summarise.topology_choice import Choice, TopologyCost, choose, fit, with_n_minus_1
 
-JUST_BELOW = 1 - 1e-9
+JUST_BELOW = 1 - 1e-7
 
 
 @dataclass(frozen=True)

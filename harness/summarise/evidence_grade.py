@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from harness.judge.balancing import Balancing
 from harness.judge.rules import RULES
-from harness.records.study import EvidenceGrade
+from harness.records.evidence_grade import EvidenceGrade
 from harness.records.trial import TrialRecord
 
 

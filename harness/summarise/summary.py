@@ -9,8 +9,9 @@ from typing import Protocol
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
+from harness.records.evidence_grade import EvidenceGrade
 from harness.records.findings import Finding, Severity
-from harness.records.study import EvidenceGrade, StudyRecord
+from harness.records.study import StudyRecord
 from harness.records.trial import TrialRecord
 from harness.records.trial_path import TrialPath
 from harness.summarise import calibration, cost, evidence_grade, objectives

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.records.study import EvidenceGrade
+from harness.records.evidence_grade import EvidenceGrade
 from report import phrases
 
 MEANING = {

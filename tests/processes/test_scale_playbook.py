@@ -19,7 +19,7 @@ PLAYBOOK = """
   connection: local
   gather_facts: false
   tasks:
-    - name: Ask for servers
+    - name: Check the quota
       ansible.builtin.fail: {msg: "quota exceeded: 2 of {{ servers }}"}
       when: servers > 2
     - name: Take some time
