@@ -73,7 +73,7 @@ def of_inventory(file: GridFile, grid: Grid, inventory: Inventory, path: Path, p
         except BadInput as error:
             problems.add((("load_generator",), words) for words in error.problems)
     if file.has_cells and _has_variables(file, grid):
-        problems.add(request_delivery.problems(file.path, grid, inventory))
+        problems.add(request_delivery.problems(file.document.text, grid, inventory))
 
 
 def _unused_hosts(inventory: Inventory) -> Iterator[tuple[Path_, str]]:

@@ -60,6 +60,8 @@ def participating_servers(grid: Grid, inventory: Inventory) -> list[Host]:
 
 def directory_for(results: Path, grid: Grid, configuration: Configuration) -> StudyDirectory:
     """results/<name>-<hash>/, or the study of the same configuration whose secrets another key masked."""
+    if results.exists() and not results.is_dir():
+        raise BadInput(f"--results: {results} is not a directory. Fix: name a directory, or a new one")
     named = StudyDirectory(results / f"{grid.name}-{identify(grid, configuration)}")
     if named.study() is None and secrecy.MASK.search(str(configuration)):
         return _masked_elsewhere(results, grid, configuration) or named

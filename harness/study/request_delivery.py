@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from harness.balancers.balancer import Distribution
 from harness.deploy import balancer_settings, certificates, request_limits, server_env
 from harness.deploy.inventory.hosts import Inventory
@@ -12,11 +10,11 @@ from harness.grid.yamldata import Path_
 from harness.judge import balancing
 
 
-def problems(file: Path, grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
-    """Return (path in the grid, message) of each obstacle. `file` is the grid's file."""
+def problems(text: str, grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
+    """Return (path in the grid, message) of each obstacle. `text` is that of the grid's file."""
     return [
         *request_limits.problems(grid, inventory.balancer_variables),
-        *server_env.problems(grid, file.read_text(encoding="utf-8")),
+        *server_env.problems(grid, text),
         *_idle_servers(grid, inventory),
         *certificates.problems(grid, inventory),
     ]
