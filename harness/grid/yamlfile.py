@@ -20,7 +20,7 @@ LARGEST = 10_000_000  # bytes
 WITHIN_S = 5.0  # for a pipe without a writer, and for each piece of one with a writer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Document:
     """Plain data, the line of every path (keys and indices) in it, and the text, as the file may change or be a pipe.
 
@@ -57,7 +57,13 @@ def load(path: Path) -> Document:
         raise BadInput(f"{path}:1: not a mapping. Allowed: keys with values, as in 'name: my-study'")
     reading = Reading()
     data = reading.value(node)
-    return Document(data, reading.lines, tuple(sorted(set(reading.problems))), frozenset(reading.unread), text)
+    return Document(
+        data=data,
+        lines=reading.lines,
+        problems=tuple(sorted(set(reading.problems))),
+        unread=frozenset(reading.unread),
+        text=text,
+    )
 
 
 def text_of(path: Path) -> str:
