@@ -30,11 +30,12 @@ def down(
     from commands.console import Console
     from harness.deploy import container_engine, host_locks, removal
     from harness.deploy.inventory.files import resolve_path
+    from harness.deploy.inventory.hosts import OF_PLATFORM
     from harness.deploy.inventory.resolve import describe
 
     console = Console()
     path = resolve_path(options.ROOT, inventory_name, options.ROOT, "--inventory")
-    inventory = describe(options.ROOT, path, inventory_name, usable=False)
+    inventory = describe(options.ROOT, path, inventory_name, usable=False, groups=OF_PLATFORM)
     lab = inventory.kind == "lab"
     removes_images = lab and not keep_images
     with host_locks.held(inventory, "'study.py down'", options.ROOT, removes_images):

@@ -105,7 +105,8 @@ class Balancer(ABC):
     setting that never removes a failed server. `connections_variable` limits connections, of which a user may need
     `connections_per_user`. `address_unit` is the unit of its method by address. `waits_s` is its usual timeout for
     a response. `after_storing` is a command for its container once the response for the generator's ceiling is stored;
-    that may have `largest_stored` bytes, None for any size. `unavailable` has the rules that its cells cannot feed.
+    that may have `largest_stored` bytes, None for any size. `unavailable` has the rules that its cells cannot feed,
+    `partly` those that still judge the counters that there are.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Balancer(ABC):
     after_storing: tuple[str, ...] = ()
     largest_stored: int | None = None
     unavailable: Mapping[str, str] = field(default_factory=dict)
+    partly: frozenset[str] = frozenset({"E5"})
 
     @property
     def forwards(self) -> bool:

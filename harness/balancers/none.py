@@ -83,4 +83,5 @@ NONE = NoBalancer(
     connections_per_user=0,
     address_unit="",
     unavailable=UNAVAILABLE,
+    partly=frozenset({"E5", "E9", "E13"}),
 )

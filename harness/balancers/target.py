@@ -55,4 +55,5 @@ TARGET = AnyPlatform(
     connections_per_user=0,
     address_unit="",
     unavailable=UNAVAILABLE,
+    partly=frozenset({"E3", "E5", "E8", "E11"}),
 )

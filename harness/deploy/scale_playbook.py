@@ -26,6 +26,8 @@ def fill(root: Path, folder: Path, grid: Grid) -> tuple[Grid, list[tuple[Path_, 
     name = grid.platform.scale
     try:
         found = _found(root, folder, name)
+        if (size := found.stat().st_size) > LARGEST:
+            raise _Unusable(f"{size:,} bytes. Allowed: at most {LARGEST:,}")
         content = found.read_bytes()
     except _Unusable as error:
         return grid, [(WHERE, f"target.scale: got {short(name)}: {error}")]
@@ -61,8 +63,6 @@ def _found(root: Path, folder: Path, name: str) -> Path:
 
 def _wrong_content(content: bytes) -> str:
     """Return why a file is no playbook; empty for one that Ansible may read."""
-    if len(content) > LARGEST:
-        return f"has {len(content):,} bytes. Allowed: at most {LARGEST:,}"
     try:
         node = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
     except UnicodeDecodeError:
@@ -70,6 +70,8 @@ def _wrong_content(content: bytes) -> str:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         return f"is not YAML: line {line}: {error.problem}. Fix: run ansible-playbook --syntax-check with it"
+    except RecursionError:
+        return "is nested too deeply. Allowed: a playbook"
     except yaml.YAMLError as error:
         return f"is not YAML: {' '.join(str(error).split())}"
     if not isinstance(node, yaml.SequenceNode) or not all(isinstance(each, yaml.MappingNode) for each in node.value):

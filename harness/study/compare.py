@@ -169,6 +169,8 @@ def _machines(ratio: Interval | None, found: machine_change.MachineChange) -> st
 
 def _recommendation(first: StudyRecord, later: StudyRecord) -> str:
     """Recommend to compare builds within one study, with the studies' own images where they are known."""
+    if first.nominal_grid.platform or later.nominal_grid.platform:
+        return "Two studies cannot exclude that the platform or the machines changed between them"
     images = [_image(record) for record in (first, later)]
     levels = ", ".join(images) if all(images) and images[0] != images[1] else "OLD, NEW"
     return (

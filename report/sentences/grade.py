@@ -8,7 +8,7 @@ from report import phrases
 MEANING = {
     "A": "load generator, balancer and servers were counted and observed",
     "B": "some counters are missing",
-    "C": "only the load generator was observed",
+    "C": "only the load generator was observed, so gains are those of the whole platform",
 }
 
 

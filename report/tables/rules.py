@@ -34,17 +34,19 @@ def rule_table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
 def _rule_row(rule: Rule, judged: Sequence[TrialRecord], limits: Thresholds, *, round_robin: bool) -> list[str]:
     counts = dict.fromkeys(STATES, 0)
     examples: dict[str, str] = {}
-    lacking = 0
+    lacking = skipped = 0
     for record in judged:
         mine = [finding for finding in record.findings if finding.rule == rule.id]
         reason = record.context.unavailable.get(rule.id) if record.context else None
         lacking += reason is not None
+        skipped += reason is not None and not _is_partly_judged(rule, record)
         own = [finding for finding in mine if reason is None or finding.cause != unavailable.cause(reason)]
         worst = next((severity for severity in STATES if any(f.severity == severity for f in own)), None)
         if worst is not None:
             counts[worst] += 1
         for finding in mine:
             examples.setdefault(finding.severity, finding.cause)
+    applied = len(judged) - skipped
     violated = counts[Severity.INVALID] + counts[Severity.WARNING]
     findings = [f"{state}: {phrases.count(counts[s], 'trial')}" for s, state in STATES.items() if counts[s]]
     findings += [f"not available: {phrases.count(lacking, 'trial')}"] if lacking else []
@@ -52,11 +54,16 @@ def _rule_row(rule: Rule, judged: Sequence[TrialRecord], limits: Thresholds, *, 
         rule.id,
         rule.requirement if round_robin else rule.where_free or rule.requirement,
         _thresholds(rule, limits),
-        f"{len(judged) - violated} of {len(judged)}",
+        f"{applied - violated} of {applied}" if applied or not skipped else text.NOTHING,
         _largest(rule, judged),
         "; ".join(findings) or "none",
         next((examples[severity] for severity in STATES if severity in examples), text.NOTHING),
     ]
+
+
+def _is_partly_judged(rule: Rule, record: TrialRecord) -> bool:
+    """Whether a rule that is not available in a trial judged the counters that there are."""
+    return record.context is not None and rule.id in Balancing(**record.context.balancing).kind.partly
 
 
 def _thresholds(rule: Rule, limits: Thresholds) -> str:

@@ -43,7 +43,7 @@ def test_a_study_scales_the_platform_and_finds_the_true_gains(
     file.write_text(yaml.safe_dump(written), encoding="utf-8")
     done = study("--grid", file, "--results", tmp_path / "results", timeout_s=1500)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    assert "evidence: Grade C" in done.stdout
+    assert "Evidence of grade C: only the load generator was observed" in done.stdout
     directory = StudyDirectory(next((tmp_path / "results").iterdir()))
     summary = summarise_directory(directory)
     assert summary.evidence_grade

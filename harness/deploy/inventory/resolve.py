@@ -32,9 +32,11 @@ def known_variables(root: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def describe(root: Path, path: Path, name: str, usable: bool = True) -> Inventory:
-    """The hosts of an inventory; raises as `find` does."""
-    return find(root, path, name, usable)[0]
+def describe(
+    root: Path, path: Path, name: str, usable: bool = True, groups: tuple[str, ...] = hosts.GROUPS
+) -> Inventory:
+    """The hosts of an inventory; arguments and errors are those of `find`."""
+    return find(root, path, name, usable, groups=groups)[0]
 
 
 def find(

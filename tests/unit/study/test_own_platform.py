@@ -10,7 +10,7 @@ from markupsafe import escape
 from harness.balancers.target import UNAVAILABLE
 from harness.judge.rules import RULES
 from harness.records.directory import StudyDirectory
-from harness.study import check
+from harness.study import check, compare, forecast
 from harness.summarise.summary import summarise_directory
 from report import build
 from report.output import ci_summary, html
@@ -26,6 +26,7 @@ def site() -> FakeSite:
 
 
 def measured(site: FakeSite, results: Path, **keys: Any) -> StudyDirectory:
+    results.mkdir(exist_ok=True)
     site.study(results, **{**OWN, **keys}).run()
     return StudyDirectory(next(path.parent for path in results.glob("*/study.json")))
 
@@ -120,12 +121,15 @@ def test_the_evidence_has_grade_c_in_every_output(site: FakeSite, tmp_path: Path
     assert directory.need_study().evidence_grade == summary.evidence_grade
     assert summary.evidence_grade.letter == "C"
     assert list(summary.evidence_grade.unavailable) == list(UNAVAILABLE)
-    assert report.grade.startswith("Grade C: only the load generator was observed. Missing: the balancer's log")
+    assert report.grade.startswith("Grade C: only the load generator was observed, so gains are those of the whole ")
+    assert "Missing: the balancer's log" in report.grade
     assert report.grade in ci_summary.markdown(report, summary)
     assert f'<p class="where"><b>Evidence</b> {escape(report.grade)}</p>' in html.main(report)
     assert f"Measured at {URL}, a platform that scale.yml scaled and that was not observed." in report.environment
     by_rule = {row[0]: row for row in report.rules.rows}
     assert "not available: 10 trials" in by_rule["E14"]
+    assert {rule for rule, row in by_rule.items() if row[3] == "–"} == {"E7", "E9", "E12", "E13", "E14", "E23", "E24"}
+    assert by_rule["E5"][3] == "10 of 10", "Little's law was judged"
     assert any("E18: the bottleneck inside the platform is unknown" in text for _, text in report.evidence)
 
 
@@ -140,3 +144,23 @@ def test_a_deployed_topology_has_a_better_grade(
     found = StudyDirectory(study.parent).need_study().evidence_grade
     assert found
     assert found.letter == letter
+
+
+def test_the_forecast_reports_the_playbook_before_it_runs(site: FakeSite, tmp_path: Path) -> None:
+    (first, second) = forecast.own_platform(site.config(tmp_path, **OWN))
+    assert first.startswith("Before each topology the study runs scale.yml, a program of the grid's author, on this")
+    assert f"until {URL} answers" in first
+    assert "grade C" in second
+    assert site.journal == []
+
+
+def test_a_platform_is_not_compared_with_a_deployed_topology(site: FakeSite, tmp_path: Path) -> None:
+    platform = measured(site, tmp_path / "platform")
+    FakeSite().study(tmp_path / "deployed", factors=OWN["factors"], repeats=5).run()
+    (deployed,) = (tmp_path / "deployed").glob("*/study.json")
+    both = [compare.load(StudyDirectory(path)) for path in (deployed.parent, platform.path)]
+    reasons = compare.compare(*both).reasons
+    assert "balancer and servers: deployed by the study → a platform that the user runs" in reasons
+    again = compare.compare(both[1], both[1])
+    assert again.reasons == []
+    assert "platform" in again.recommendation
