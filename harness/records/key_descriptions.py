@@ -311,6 +311,8 @@ STUDY: dict[str, Key] = {
     ),
     "predicted_idle.cells[].<factor>": Key("each such cell, factor → level"),
     "predicted_idle.capacity_per_s": Key("basis of the prediction: rate of a paced server, in real time", "req/s"),
+    "predicted_idle.rates_by_type.<type>": Key("the same by type of server; absent without types", "req/s"),
+    "predicted_idle.even_shares": Key("whether each server gets the same share; absent if not, or without types"),
     "predicted_idle.unloaded_s": Key("basis of the prediction: a server's time for a request", "s"),
     "predicted_idle.contradicted[].<factor>": Key(
         "cells that get all blocks because the first ones contradict the prediction; `null` until then"
