@@ -78,7 +78,9 @@ def _rates(grid: Grid, inventory: Inventory, capacity_per_s: float) -> ServerRat
     host = inventory.balancer.variables
     settings = [balancer_settings.of_levels(grid, each.by_name, host) for each in grid.cells.topologies]
     even = all(
-        each.balancer.methods.get(str(each.own("method") or "round_robin")) is Distribution.EVEN for each in settings
+        each.balancer.methods.get(str(each.own("method") or "round_robin")) is Distribution.EVEN
+        and not each.own("template")
+        for each in settings
     )
     return ServerRates(min(by_type.values()), by_type, even)
 

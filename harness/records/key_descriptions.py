@@ -325,7 +325,8 @@ STUDY: dict[str, Key] = {
         "participating hosts, with group and role variables in force, secrets masked", "as in the role"
     ),
     "configuration.files.<file>.size": Key(
-        "files with rows, and files that requests send, by paths relative to the grid; only if there are any", "bytes"
+        "files with rows, that requests send, and the balancer's templates, by paths relative to the grid; only if any",
+        "bytes",
     ),
     "configuration.files.<file>.sha256": Key("digest of its content; another one makes another study", "SHA-256"),
     "plan[]": Key("every planned trial in its order, as `<cell>/r<k>`"),

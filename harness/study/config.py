@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from harness.deploy import lab_resources
+from harness.deploy import balancer_template, lab_resources
 from harness.deploy.inventory.files import programs, resolve_path, unreadable
 from harness.deploy.inventory.hosts import Inventory
 from harness.deploy.inventory.resolve import find
@@ -175,6 +175,7 @@ def resolve(
     with problems.collecting():
         found, snapshot = find(root, path, grid.inventory, notify=notify, server_types=grid.server_types)
         inventory = with_server_port(grid, found)
+        grid = balancer_template.of_inventory(grid, inventory, path)
         grid_problems.of_inventory(file, grid, inventory, path, problems)
         grid, missing = traffic_secrets.fill(root, snapshot or path, grid, inventory)
         problems.add(missing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.balancers.balancer import Distribution
-from harness.deploy import balancer_settings, certificates, request_limits, server_env
+from harness.deploy import balancer_settings, balancer_template, certificates, request_limits, server_env
 from harness.deploy.inventory.hosts import Inventory
 from harness.grid.schema import Grid
 from harness.grid.yamldata import Path_
@@ -19,6 +19,7 @@ def problems(file: Path, grid: Grid, inventory: Inventory) -> list[tuple[Path_, 
         *server_env.problems(grid, file.read_text(encoding="utf-8")),
         *_idle_servers(grid, inventory),
         *certificates.problems(grid, inventory),
+        *balancer_template.problems(grid, inventory),
     ]
 
 
