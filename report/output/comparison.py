@@ -9,7 +9,7 @@ from harness.summarise.comparison.attribution import RatioBound
 from harness.summarise.comparison.capacities import CapacityRatio
 from harness.summarise.comparison.studies import StudyRatio
 from harness.words import load_name
-from report import estimates
+from report import estimates, phrases
 from report import format as text
 from report.elements import Table
 from report.output.html import TEMPLATES, stylesheet, unbroken
