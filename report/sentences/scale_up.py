@@ -29,15 +29,16 @@ def of_topologies(summary: Summary) -> Prices:
 
 
 def _sentences(found: ScaleUp, prices: Prices) -> list[str]:
-    base = name(found.base)
+    base, price = name(found.base), _price(found.base, prices)
     steps = (*found.options, *found.mixed)
-    clauses = [_clause(step, base if not place else "", prices) for place, step in enumerate(steps)]
-    least = min((step.k for step in found.options if step.is_statement), default=0)
-    price = _price(found.base, prices)
-    begin = f"At {load_name(found.others)}{f', relative to {base} ({price})' if price else ''}"
-    first = f"{begin} {'; '.join(clauses)}." if not price else f"{begin}: {'; '.join(clauses)}."
+    clauses = [_clause(step, base if not place and not price else "", prices) for place, step in enumerate(steps)]
+    begin = f"At {load_name(found.others)}"
+    if price:
+        begin += f", relative to {base} ({price} with the balancer):"
+    first = f"{begin} {'; '.join(clauses)}."
     others = [_direct(step) for step in found.direct if step.kind is not GainKind.IDLE]
-    direct = f"{phrases.capitalised('; '.join(others))}." if others and least else ""
+    has_statement = any(step.is_statement for step in found.options)
+    direct = f"{phrases.capitalised('; '.join(others))}." if others and has_statement else ""
     return [sentence for sentence in (first, direct) if sentence]
 
 
@@ -94,4 +95,4 @@ def _direct(step: Gain) -> str:
 
 def _price(level: ServersLevel, prices: Prices) -> str:
     usd = prices.get(level)
-    return "" if usd is None else f"{text.usd(usd)} USD per hour with the balancer"
+    return "" if usd is None else f"{text.usd(usd)} USD per hour"

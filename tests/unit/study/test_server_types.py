@@ -9,9 +9,10 @@ import pytest
 
 from harness.records.directory import StudyDirectory
 from harness.study import check
+from harness.summarise.cost import Prices
 from harness.summarise.gains.gain import Gain, GainKind
 from harness.summarise.statistics.conclusion import Conclusion
-from harness.summarise.summary import Summary, summarise_directory
+from harness.summarise.summary import Summary, summarise_directory, summarise_records
 from report import build
 from report.sentences.answer import answer
 from tests.study_stubs import FakeSite
@@ -85,6 +86,23 @@ def test_scale_up_is_compared_with_scale_out(summary: Summary) -> None:
     assert " one small server; two small servers deliver " in first
     assert second.startswith("Two small servers deliver 1.00")
     assert "one large server, which is no measurable difference" in second
+
+
+def test_prices_are_next_to_each_alternative(directory: StudyDirectory) -> None:
+    """The servers of a type cost their mean price, as they take turns; the balancer costs 0.1 USD per hour."""
+    groups = {"balancer": "load_balancers", **{f"server-{n}": "ml_servers" for n in (1, 2, 3)}}
+    prices = Prices({"balancer": 0.1, "server-1": 0.2, "server-2": 0.3, "server-3": 0.6}, groups)
+    grid = directory.need_study().scaled_grid
+    found = summarise_records(grid, directory.trials(), prices=prices)
+    assert found.topologies
+    usd = {one.topology["servers"]: one.usd_per_hour for one in found.topologies.topologies}
+    assert usd == pytest.approx({"1 small": 0.35, "2 small": 0.6, "1 large": 0.7, "2 small + 1 large": 1.2})
+    first = answer(found)[0]
+    assert first.startswith(
+        "At 600 users, relative to one small server (0.35 USD per hour with the balancer): one large"
+    )
+    assert "(0.70 USD per hour); two small servers deliver 2.0" in first
+    assert first.count("one small server") == 1
 
 
 def test_the_report_names_topologies_and_check_passes(directory: StudyDirectory) -> None:
