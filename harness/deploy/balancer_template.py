@@ -20,6 +20,7 @@ from harness.grid.yamldata import Path_
 from harness.words import short
 
 VARIABLE = "nginx_lb_template"
+LARGEST = 64_000  # bytes
 FOLDER = Path(".cache") / "templates"
 _WHOLE = re.compile(r"\s*(events|http)\s*\{")
 # Variables that only the role's own template uses.
@@ -30,6 +31,9 @@ _UNUSED = tuple(f"nginx_lb_{name}" for name in (*_UPSTREAM, *_RETRIES))
 
 def wrong(name: str, content: bytes) -> Iterator[str]:
     """Yield a message for each reason why a file cannot be such a template, with its line."""
+    if len(content) > LARGEST:
+        yield f"{name} has {len(content):,} bytes. Allowed: {LARGEST:,}, because it is part of a command"
+        return
     import jinja2  # takes some hundredths of a second to load, which a grid without a template does not need
 
     try:

@@ -8,13 +8,17 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from harness.deploy import balancer_template
 from harness.deploy.ansible import Ansible
 from harness.deploy.deployment import Deployment, Placement
+from harness.deploy.inventory.hosts import Inventory
 from harness.errors import BadInput
 from harness.judge import balancing
 from harness.study import config as configs
 from harness.study import identity
 from harness.study.config import StudyConfig
+from tests.builders import grid
+from tests.study_stubs import inventory
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (
@@ -87,6 +91,7 @@ def test_the_study_deploys_the_content_that_it_identified(folder: Path) -> None:
     [
         ("upstream a { {% if x %} }\n", "a.conf.j2:1: Unexpected end of template"),
         ("worker_processes 2;\nevents { }\n", "a.conf.j2:2: events: a whole nginx.conf is not supported"),
+        ("#" * 64_001, "a.conf.j2 has 64,001 bytes. Allowed: 64,000"),
     ],
 )
 def test_a_wrong_template_is_rejected_before_the_start(folder: Path, text: str, message: str) -> None:
@@ -99,6 +104,21 @@ def test_a_wrong_template_is_rejected_before_the_start(folder: Path, text: str, 
 def test_a_missing_template_is_rejected_with_its_line(folder: Path) -> None:
     found = rejected(folder, vars={NAME: "b.conf.j2"})
     assert f"vars.{NAME}: got 'b.conf.j2': no such file or folder. Allowed: a path relative to the grid file" in found
+
+
+def test_an_inventory_may_set_a_template_relative_to_its_folder(folder: Path) -> None:
+    site = inventory(1)
+    hosts = tuple(
+        host.with_variables(**{NAME: "a.conf.j2"}) if host.group == "load_balancers" else host for host in site.hosts
+    )
+    found = balancer_template.of_inventory(grid(), Inventory(site.path, hosts), folder)
+    assert found.dataset
+    assert set(found.dataset.sources) == {"a.conf.j2"}, "its content identifies the study"
+    deployed = Deployment(Ansible(folder, folder), found).fixed[NAME]
+    assert Path(str(deployed)).read_text(encoding="utf-8") == TEXT
+    (folder / "a.conf.j2").unlink()
+    with pytest.raises(BadInput, match="balancer: nginx_lb_template: cannot be read: No such file"):
+        balancer_template.of_inventory(grid(), Inventory(site.path, hosts), folder)
 
 
 def test_variables_that_the_template_ignores_are_rejected(folder: Path) -> None:
