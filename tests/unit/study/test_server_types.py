@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+from altair.vegalite.v6.schema.core import load_schema
 
 from harness.records.directory import StudyDirectory
 from harness.study import check
@@ -14,6 +16,7 @@ from harness.summarise.gains.gain import Gain, GainKind
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.summary import Summary, summarise_directory, summarise_records
 from report import build
+from report.charts import drawing
 from report.sentences.answer import answer
 from tests.study_stubs import FakeSite
 
@@ -115,6 +118,19 @@ def test_the_report_names_topologies_and_check_passes(directory: StudyDirectory)
     assert "2 small + 1 large servers at 600 users" in {row[0] for row in report.throughput.rows}
     assert "one large server delivers" in report.headlines[0].text
     assert [result for result in check.check(directory) if not result.ok] == []
+
+
+def test_the_chart_has_a_place_for_each_topology_and_follows_its_schema(directory: StudyDirectory) -> None:
+    chart = build.model_of(directory)[0].charts["headline"]
+    names = ["1 small", "1 large", "2 small", "2 small + 1 large"]
+    assert sorted(row["servers"] for row in chart.arguments["cells"]) == sorted(names)
+    ideals = {row["servers"]: row["tps"] for row in chart.arguments["ideals"]}
+    assert ideals == pytest.approx({"1 small": 70, "1 large": 140, "2 small": 140, "2 small + 1 large": 280}, rel=0.01)
+    specification = drawing.specification(chart)
+    validator = jsonschema.validators.validator_for(schema := load_schema())
+    assert list(validator(schema).iter_errors(specification)) == []
+    svg = drawing.svg(specification)
+    assert all(name in svg for name in names)
 
 
 def test_equal_shares_limit_unequal_servers_and_the_report_has_the_fix(tmp_path: Path) -> None:
