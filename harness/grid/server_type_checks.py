@@ -39,13 +39,9 @@ def problems(grid: Grid) -> Iterator[tuple[Path_, str]]:
             yield where, f"{where[0]}: servers: {words}"
     if not grid.server_types:
         return
-    if isinstance(grid.cells, SearchedCells):
-        factor = grid.load_factor
-        words = f"{factor}: a search is not supported with {KEY}. Fix: give levels, as in {factor}: [1000, 2000]"
-        yield (
-            ("factors", factor),
-            f"factors: {words.replace('[1000, 2000]', '[100/s, 200/s]') if grid.is_open else words}",
-        )
+    if isinstance(grid.cells, SearchedCells) and grid.is_open:
+        words = f"a search over rate needs an objective, which is not supported with {KEY}. Fix: use vusers"
+        yield ("factors", "rate"), f"factors: rate: {words}"
     if "fail_servers" in grid.factors:
         yield (
             ("factors", "fail_servers"),

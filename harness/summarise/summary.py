@@ -173,7 +173,7 @@ def of_cells(
         gains=gains,
         whole_range_gains=ranges.whole_ranges(gains, cells, limits),
         gain_runs=ranges.runs(gains, cells, limits),
-        scale_ups=scale_up.comparisons(cells, limits),
+        scale_ups=scale_up.comparisons(cells, gains, limits),
         noise=noise,
         findings=findings,
         control=control,

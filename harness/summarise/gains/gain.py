@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from harness.summarise.statistics.intervals import Interval
 from harness.words import load_name, percent, servers
 
 MOST_BLOCKS = 1000
+SATURATION = "saturation"  # in place of a load: each topology has its own
 
 
 class GainKind(StrEnum):
@@ -196,12 +196,7 @@ def all_gains(cells: Sequence[CellSummary], limits: Thresholds) -> list[Gain]:
     for cell in cells:
         loads.setdefault(tuple(cell.others.items()), []).append(cell)
     table = saturated(cells)
-    found = []
-    for alike in loads.values():
-        by_level, singles = {cell.topology: cell for cell in alike}, linear.singles_of(alike)
-        pairs = ((by_level[a], by_level[b]) for a, b in server_types.neighbours(by_level))
-        found += [between(a, b, limits, table, singles) for a, b in pairs]
-    return found
+    return [step for alike in loads.values() for step in _steps(alike, limits, table)]
 
 
 def at_saturation(steps: Sequence[CellSummary], cells: Sequence[CellSummary], limits: Thresholds) -> list[Gain]:
@@ -213,10 +208,15 @@ def at_saturation(steps: Sequence[CellSummary], cells: Sequence[CellSummary], li
         alike.setdefault(tuple(rest.items()), []).append(cell)
     found = []
     for rest_items, same in alike.items():
-        ordered = sorted(same, key=lambda cell: cell.servers)
-        others = {"load": "saturation", **dict(rest_items)}
-        found += [replace(between(a, b, limits, table), others=others) for a, b in itertools.pairwise(ordered)]
+        others = {"load": SATURATION, **dict(rest_items)}
+        found += [replace(step, others=others) for step in _steps(same, limits, table)]
     return found
+
+
+def _steps(alike: Sequence[CellSummary], limits: Thresholds, table: block_model.Table) -> list[Gain]:
+    by_level, singles = {cell.topology: cell for cell in alike}, linear.singles_of(alike)
+    pairs = ((by_level[a], by_level[b]) for a, b in server_types.neighbours(by_level))
+    return [between(a, b, limits, table, singles) for a, b in pairs]
 
 
 def between(

@@ -68,7 +68,7 @@ def _sum(cell: CellSummary, singles: Singles, block: int) -> float:
     return math.fsum(number * singles[name].by_block[block] for name, number in numbers.items())
 
 
-def singles_of(cells: list[CellSummary]) -> dict[str, CellSummary]:
+def singles_of(cells: Sequence[CellSummary]) -> dict[str, CellSummary]:
     """Return type → its cell of one server, among cells of one load."""
     by_level = {cell.topology: cell for cell in cells}
     names = {name for level in by_level for name in server_types.counts(level)}

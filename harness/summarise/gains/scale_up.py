@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.grid import server_types
@@ -32,16 +32,24 @@ class ScaleUp:
     direct: tuple[Gain, ...]
 
 
-def comparisons(cells: Sequence[CellSummary], limits: Thresholds) -> list[ScaleUp]:
-    """Every load with single servers of two types or more, in the cells' order."""
+def comparisons(cells: Sequence[CellSummary], gains: Sequence[Gain], limits: Thresholds) -> list[ScaleUp]:
+    """Every load with single servers of two types or more, in the cells' order; with a search each at its saturation.
+
+    `gains` are those of the same cells.
+    """
+    own = [step for step in gains if step.others.get("load") == gain.SATURATION]
+    if own:
+        steps = [cell for cell in cells if any(cell.cell in step.cells for step in own)]
+        found = _of_load(steps, limits)
+        return [replace(found, others=own[0].others)] if found else []
     loads: dict[tuple[tuple[str, Any], ...], list[CellSummary]] = {}
     for cell in cells:
         loads.setdefault(tuple(cell.others.items()), []).append(cell)
-    found = (_of_load(alike, limits) for alike in loads.values())
-    return [each for each in found if each is not None]
+    by_load = (_of_load(alike, limits) for alike in loads.values())
+    return [each for each in by_load if each is not None]
 
 
-def _of_load(cells: list[CellSummary], limits: Thresholds) -> ScaleUp | None:
+def _of_load(cells: Sequence[CellSummary], limits: Thresholds) -> ScaleUp | None:
     pure = [cell for cell in cells if len(server_types.counts(cell.topology)) == 1]
     singles = [cell for cell in pure if cell.servers == 1 and cell.tps is not None]
     if len(singles) < 2:

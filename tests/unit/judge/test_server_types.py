@@ -48,7 +48,7 @@ def with_cpu(seen: Observation, *cores: float) -> Observation:
 
 
 def test_shares_by_type_are_no_finding() -> None:
-    """A large server gets twice the requests of a small one, each of which costs it half of its CPU."""
+    """A large server gets twice the requests of a small one, and each costs it half the CPU time."""
     fair = with_cpu(shared(1, 1, 2), 0.18, 0.18, 0.18)
     assert causes(fair) == []
     assert causes(replace(fair, type_of={})), "the same trial of equal servers has findings"

@@ -163,3 +163,23 @@ def test_a_slow_server_within_a_type_is_found(tmp_path: Path) -> None:
     assert found.server_spread.differs
     assert found.server_spread.slowest == "server-2"
     assert set(found.server_spread.speeds) == {"server-1", "server-2"}
+
+
+def test_a_search_compares_each_topology_at_its_saturation(tmp_path: Path) -> None:
+    """The knee of each topology is the product of its known rate and a user's cycle (N = X·(R0 + Z))."""
+    search = {"from": 20, "to": 2000, "until": "20%"}
+    keys = {**KEYS, "factors": {"servers": LEVELS, "vusers": search}, "repeats": 3}
+    directory = measured(FakeSite(3, SPEEDS, by_load=True), tmp_path, **keys)
+    found = summarise_directory(directory)
+    gains = {gain.step: gain for gain in found.gains if gain.others == {"load": "saturation"}}
+    assert set(gains) == {"1 small → 2 small", "2 small → 2 small + 1 large", "1 large → 2 small + 1 large"}
+    for gain in gains.values():
+        assert gain.efficiency == pytest.approx(1.0, abs=0.03)
+    (compared,) = found.scale_ups
+    assert compared.others == {"load": "saturation"}
+    think_s = directory.need_study().nominal_grid.load.think_time
+    rates = {"1 small": 70, "2 small": 140, "1 large": 140, "2 small + 1 large": 280}
+    knees = {str(limit.others["servers"]): limit.knee.users for limit in found.searches if limit.knee}
+    assert knees == {level: pytest.approx(rate * think_s, rel=0.15) for level, rate in rates.items()}
+    build.write(directory, kinds=("html",))
+    assert [result for result in check.check(directory) if not result.ok] == []
