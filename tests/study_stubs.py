@@ -252,6 +252,8 @@ class FakeSite:
     def divided(self, requests: int, servers: Sequence[str]) -> dict[str, int]:
         """Divide requests among servers: equally, or by their speeds."""
         weights = [self.speeds[name] if self.by_load else 1.0 for name in servers]
+        if not weights:
+            return {}
         bounds = [round(requests * sum(weights[:n]) / sum(weights)) for n in range(len(servers) + 1)]
         return {name: bounds[n + 1] - bounds[n] for n, name in enumerate(servers)}
 

@@ -178,7 +178,7 @@ class Study:
         self._prefetch = SwitchPrefetch(self._deployment, self._grid)
         self._record = preparation.record
         measured = self._directory.trials().values()
-        self._remaining_time = RemainingTime(self._grid, self._config.scaled_capacity_per_s, measured)
+        self._remaining_time = RemainingTime(self._grid, self._config.scaled_rates, measured)
         self._write()
         return context
 
