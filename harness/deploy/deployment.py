@@ -69,7 +69,7 @@ class Deployment:
         self.fixed = _fixed(grid, self.images)
         self._script = grid.dataset.script if grid.dataset else None
         templates = grid.dataset.templates if grid.dataset else {}
-        self._templates = balancer_template.copies(ansible.root, templates)
+        self._templates = balancer_template.copies(ansible.root, templates) if templates else {}
         if templates and VARIABLE not in {*grid.vars, *grid.factors}:  # set by the inventory
             self.fixed[VARIABLE] = next(iter(templates))
         self.fixed = balancer_template.in_variables(self.fixed, self._templates)
