@@ -55,7 +55,7 @@ endif
 setup:
 	$(PYTHON) -m harness.bootstrap --dev
 	$(BIN)/python -m harness.deploy.readiness
-	command -v chromium >/dev/null && command -v docker-registry >/dev/null && command -v javac >/dev/null && command -v zsh >/dev/null && command -v fish >/dev/null || $(BIN)/ansible-playbook -i localhost, playbooks/prepare-tests.yml
+	command -v chromium >/dev/null && command -v docker-registry >/dev/null && command -v docker-compose >/dev/null && command -v javac >/dev/null && command -v zsh >/dev/null && command -v fish >/dev/null || $(BIN)/ansible-playbook -i localhost, playbooks/prepare-tests.yml
 
 lint: setup
 	$(BIN)/ruff check .

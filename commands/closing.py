@@ -10,7 +10,7 @@ from harness.records.study import CalibrationResult
 from harness.study import calibrations
 from harness.study.config import StudyConfig
 from harness.summarise.summary import Summary, summarise_directory
-from report.sentences import answer, capacity, failover, rejections
+from report.sentences import answer, capacity, failover, grade, rejections
 
 
 def print_summary(console: Console, config: StudyConfig, interrupted: bool) -> int:
@@ -47,6 +47,8 @@ def write_events(console: Console, config: StudyConfig, summary: Summary, calibr
     console.gains(summary.gains)
     for sentence in failover.sentences(summary.failovers, config.grid.objectives):
         console.print(sentence)
+    if graded := grade.sentence(summary.evidence_grade):
+        console.print(f"evidence: {graded}")
     if calibration:
         console.print(f"calibration: {calibration}")
     for name in ("report.pdf", "report.html"):

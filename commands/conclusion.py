@@ -12,7 +12,7 @@ from harness.summarise.gains.gain import Gain, GainKind
 from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
-from report.sentences import answer
+from report.sentences import answer, grade
 
 MOST_CHARACTERS = 400  # of the answer; further sentences are in the report
 MOST_GAINS = 6
@@ -21,6 +21,8 @@ MOST_GAINS = 6
 def lines(summary: Summary, directory: StudyDirectory, *, interrupted: bool, calibration: str = "") -> list[str]:
     """Return the answer, the gains and the paths, one line each."""
     notes = [f"Calibration: {calibration}."] if calibration else []
+    graded = summary.evidence_grade
+    notes += [f"Evidence of {grade.in_short(graded)}."] if graded and graded.letter != "A" else []
     found = answer.answer(summary)
     if summary.grid.quick:
         notes, found = [*notes, found[0]], found[1:]

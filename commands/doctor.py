@@ -28,6 +28,6 @@ def doctor(as_json: options.Json = False) -> None:
         console.table(("", "requirement", "found"), rows)
         for check in missing:
             console.print(f"{check.name}: Fix: {check.fix}")
-        if missing and readiness.may_install():
+        if missing and readiness.may_install() and not any(check.by_hand for check in missing):
             console.print("'python study.py --grid grid.yaml' installs the missing requirements")
     raise typer.Exit(CannotRun.exit_code if missing else 0)

@@ -42,9 +42,10 @@ def down(
             for host in removal.remove_from_machines(options.ROOT, path):
                 console.print(f"{host}: removed the deployment")
             return
-        variables = inventory.servers[0].variables
+        variables = (inventory.servers or inventory.generators)[0].variables
+        labels = variables["ml_server_labels" if inventory.servers else "locust_labels"]
         client = container_engine.connect()
-        removed = removal.remove_lab(client, str(variables["ml_server_labels"]["scale-out.lab"]))
+        removed = removal.remove_lab(client, str(labels["scale-out.lab"]))
         kept: list[str] = []
         if removes_images:
             images, kept = removal.remove_images(client, str(variables["study_owner"]))

@@ -50,6 +50,7 @@ def gate(
     from harness.study.config import resolve
 
     check_images(baseline, candidate)
+    check_files({"--markdown": markdown, "--junit": junit})
 
     def gated(written: Grid) -> Grid:
         return gate_grid(written, (baseline, candidate), tolerance=tolerance, time=time, servers=servers, load=load)
@@ -58,6 +59,18 @@ def gate(
     config = resolve(options.ROOT, results, grid, other_inventory, console.warn, gated)
     interrupted = carry_out(console, config)
     raise typer.Exit(finish(console, config, interrupted, {"markdown": markdown, "junit": junit}))
+
+
+def check_files(paths: dict[str, Path | None]) -> None:
+    """Raise BadInput for files, by option, that cannot be written at the end of a gate."""
+    wrong = []
+    for option, path in paths.items():
+        if path is not None and path.is_dir():
+            wrong.append(f"{option}: {path}: is a directory. Allowed: the name of a file")
+        elif path is not None and not path.parent.is_dir():
+            wrong.append(f"{option}: {path}: its folder does not exist. Fix: create it, or name another file")
+    if wrong:
+        raise BadInput(*wrong)
 
 
 def check_images(baseline: str, candidate: str) -> None:

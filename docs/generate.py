@@ -20,13 +20,15 @@ from pydantic.fields import FieldInfo
 from commands.app import app
 from harness import errors
 from harness.grid import load, units
-from harness.grid.amount import Repeats, Search
+from harness.grid.amount import Budget, Repeats, Search
 from harness.grid.bodies import FormPart
 from harness.grid.counter import RequestsMetric
 from harness.grid.gate import Gate
 from harness.grid.objectives import Objectives
 from harness.grid.request import Expect, Request
-from harness.grid.schema import Budget, Grid, Service
+from harness.grid.schema import Grid
+from harness.grid.service import Service
+from harness.grid.target import Target
 from harness.grid.thresholds import DECLARED, Thresholds
 from harness.grid.traffic import Data, Extraction, Login, Traffic, TrafficRequest, TrafficStep
 from harness.records import column_descriptions as columns
@@ -70,6 +72,7 @@ def grid() -> str:
         ("objectives", "Goals of the study. One that is not met makes the exit code 1.", Objectives),
         ("gate", GATE, Gate),
         ("budget", "Limits of the study. A plan above one of them is rejected.", Budget),
+        ("target", TARGET, Target),
     ]
     text = [
         NOTE,
@@ -243,6 +246,10 @@ def _keys(described: Mapping[str, keys.Key]) -> list[str]:
     return table(("key", "unit", "meaning"), rows)
 
 
+TARGET = (
+    "A rate, as in `target: 200/s`, or a [platform that you already run](../how-to/own-platform.md). The study calls "
+    "its playbook with `servers` before each topology, and waits until the URL answers."
+)
 GATE = """A comparison of two builds, the levels of `ml_server_image`, in one topology at one load. `study.py gate`
 makes such a grid of any other one ([Use a study in CI](../how-to/ci.md))."""
 REPEATS = """A number of blocks, or a stopping rule (rule E16): the study adds blocks until every watched gain is

@@ -19,7 +19,7 @@ from harness.summarise.summary import Summary
 from report import phrases
 from report.charts import overview
 from report.elements import Chart, Table
-from report.sentences import answer, environment, evidence, findings, headline, method, progress
+from report.sentences import answer, environment, evidence, findings, grade, headline, method, progress
 from report.sentences import cost as cost_sentences
 from report.sentences.answer import CellResult
 from report.sentences.headline import Headline
@@ -72,6 +72,7 @@ class Report:
     answer: list[str]  # the same with reasons and response times
     environment: str
     when: str
+    grade: str  # of the evidence; empty without a valid trial
     findings: list[str]
     capacity: Table | None
     gains: Table | None
@@ -108,6 +109,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
     counted = {path: data for path, data in recorded.items() if data.record.repeat and not data.record.control}
     costs = _cost(study, summary)
     head, found = headline.headlines(summary), findings.sentences(summary, study)
+    graded = grade.sentence(summary.evidence_grade)
     samples = (row for data in counted.values() for row in data.samples)
     report = Report(
         title=study.name,
@@ -120,6 +122,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         answer=[*answer.answer(summary), *([costs.answer] if costs and costs.answer else [])],
         environment=environment.sentences(study, summary.noise.spread if summary.noise else None),
         when=environment.when(study, recorded),
+        grade=graded,
         findings=found,
         capacity=capacity.table(summary),
         gains=gains.gain_table(in_order, summary.cells),
@@ -144,7 +147,9 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
             for name, each in study.where.of_balancers.items()
             if (text := each.configuration.strip())
         },
-        charts=overview.charts(study, summary, in_order, counted, recorded, _room(head, found)),
+        charts=overview.charts(
+            study, summary, in_order, counted, recorded, _room(head, [*found, *filter(None, [graded])])
+        ),
         cells=answer.by_cell(summary),
         notes=method.notes(summary),
     )
@@ -173,7 +178,7 @@ def _grid(study: StudyRecord) -> str:
 
 def _cost(study: StudyRecord, summary: Summary) -> CostSection | None:
     """Throughput and cost of the topologies; None where the study has neither a price nor a target."""
-    costs, target = summary.costs, summary.grid.target
+    costs, target = summary.costs, summary.grid.target_per_s
     if costs is None:
         return None
     return CostSection(
@@ -185,7 +190,7 @@ def _cost(study: StudyRecord, summary: Summary) -> CostSection | None:
 
 def _lookup(summary: Summary) -> Lookup | None:
     """The sentences for any number of servers and any rate; None where no topology has a rate."""
-    found, target = summary.topologies, summary.grid.target
+    found, target = summary.topologies, summary.grid.target_per_s
     measured = [option for option in found.topologies if option.rate] if found else []
     if found is None or not measured:
         return None

@@ -9,9 +9,9 @@ Row = Mapping[str, Any]
 FEWEST_ROWS = 20  # of a table that is written by columns
 
 
-def number(value: float) -> float:
-    """A figure with ten digits: the last bits of a float depend on the processor."""
-    return float(f"{value:.10g}")
+def number(value: float, digits: int = 7) -> float:
+    """A figure with few digits: the last ones of an estimate depend on the processor and on where a solver stops."""
+    return float(f"{value:.{digits}g}")
 
 
 def by_columns(rows: Sequence[Row]) -> Sequence[Row] | dict[str, Any]:

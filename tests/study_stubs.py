@@ -24,7 +24,7 @@ import docker
 import docker.errors
 import httpx
 
-from harness.deploy import lab_resources
+from harness.deploy import lab_resources, platform, scale_playbook
 from harness.deploy.ansible import Ansible, Playbook, PlaybookOutcome
 from harness.deploy.connections import Connections
 from harness.deploy.deployment import REPAIR
@@ -72,7 +72,10 @@ def inventory(servers: int, speeds: Sequence[float] = ()) -> Inventory:
 
 
 class FakeSite:
-    """State of all in-memory hosts: which run, and what each has counted. `journal` lists all actions in order."""
+    """State of all in-memory hosts: which run, and what each has counted. `journal` lists all actions in order.
+
+    The servers of a grid with `target.url` are those of the user's platform, which is in no inventory.
+    """
 
     def __init__(self, servers: int = 2, speeds: Sequence[float] = (), *, by_load: bool = False) -> None:
         self.inventory = inventory(servers, speeds)
@@ -88,6 +91,8 @@ class FakeSite:
         self.interrupted = False
         self.started = Counter[str]()  # container → number of starts
         self.dead: set[str] = set()
+        self.playbook = "- hosts: localhost\n"  # of a platform that the user already runs
+        self.wrong_times: float = math.inf  # so often
         self.wrong = ""  # result when the load generator's client tries the request
         self.dataset: Dataset | None = None  # of the grids
         self.secrets: tuple[Path, Path] | None = None  # project and inventory from which Ansible reads secrets
@@ -150,21 +155,34 @@ class FakeSite:
         root, source = self.secrets or (results, results)
         written, missing = traffic_secrets.fill(root, source, written, self.inventory)
         assert not missing
-        effective = identity.effective(written, self.inventory)
+        hosts = self.inventory
+        if written.platform is not None:
+            (results / written.platform.scale).write_text(self.playbook, encoding="utf-8")
+            written, unusable = scale_playbook.fill(results, results, written)
+            assert not unusable
+            hosts = Inventory("stubs", tuple(hosts.generators))
+        effective = identity.effective(written, hosts)
         directory = identity.directory_for(results, written, effective)
         found = StudyConfig(
             grid=written,
-            inventory=self.inventory,
+            inventory=hosts,
             inventory_path=results,
             configuration=effective,
             directory=directory,
-            lab=lab_resources.of(written, self.inventory),
+            lab=lab_resources.of(written, hosts),
         )
         return with_known_factor(found)
 
     def apply(self, variables: dict[str, Any], tags: list[str] | None) -> None:
         """Apply a playbook: completely, or the part that the tags select."""
         servers = list(variables.get("study_servers", [host.name for host in self.inventory.servers]))
+        if platform.SERVERS in variables:  # of the user's own playbook
+            count = variables[platform.SERVERS]
+            self.journal.append(f"scale to {count}")
+            if count in self.broken:
+                raise DeployFailed(f"scale.yml: localhost: {self.broken[count]}")
+            self.behind = [host.name for host in self.inventory.servers[:count]]
+            return
         action = "deploy" if tags is None else "repair" if set(REPAIR) <= set(tags) else f"switch to {len(servers)}"
         self.journal.append(action)
         if action not in ("deploy", "repair") and len(servers) in self.broken:
@@ -440,7 +458,8 @@ class FakeLoadGenerator:
         self._answer()
         self._site.journal.append("verify")
         assert load.trial.endswith(".verify")
-        error = failure_kind.parse(self._site.wrong) if self._site.wrong else None
+        error = failure_kind.parse(self._site.wrong) if self._site.wrong and self._site.wrong_times > 0 else None
+        self._site.wrong_times -= 1
         names = [*(["login"] if load.traffic.login else []), *(each.name for each in load.traffic.requests)]
         servers, turn = self._site.servers(), self._site.turn
         return [

@@ -56,7 +56,7 @@ def wrong(name: str, content: bytes) -> Iterator[str]:
 def problems(grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
     """Return (path in the grid, message) for settings that do not fit a template."""
     templates = grid.dataset.templates if grid.dataset else {}
-    if not templates:
+    if not templates or grid.platform is not None:
         return []
     found: dict[tuple[Path_, str], None] = {}
     section = "factors" if VARIABLE in grid.factors else "vars" if VARIABLE in grid.vars else ""
@@ -80,7 +80,8 @@ def of_inventory(grid: Grid, inventory: Inventory, path: Path) -> Grid:
 
     A relative path is relative to the folder of the inventory.
     """
-    name = str(inventory.balancer.variables.get(VARIABLE) or "")
+    hosts = [host for host in inventory.hosts if host.group == "load_balancers"]  # none with a platform of the user's
+    name = str(hosts[0].variables.get(VARIABLE) or "") if hosts else ""
     if not name or VARIABLE in grid.vars or VARIABLE in grid.factors:
         return grid
     folder = path if path.is_dir() else path.parent

@@ -22,9 +22,8 @@ Problem = tuple[Path_, str]
 def problems(grid: Grid, inventory: Inventory) -> list[Problem]:
     """(path in the grid, message) for each cell's certificate that clients would reject or the balancer cannot load."""
     found: dict[Problem, None] = {}
-    host = inventory.balancer
     for topology in grid.cells.topologies:
-        settings = balancer_settings.of_levels(grid, topology.by_name, host.variables)
+        settings = balancer_settings.of_levels(grid, topology.by_name, inventory.balancer_variables)
         if tls.is_on(settings):
             found |= dict.fromkeys(_of_cell(grid, inventory, topology.variables, settings))
     if grid.load.tls_verify and not BY_NAME[grid.load_generator].verifies_tls:

@@ -56,6 +56,8 @@ class Switch:
 class Deployment:
     """Switches topologies with Ansible, and remembers the variables that are applied."""
 
+    switched_within_s = SWITCHED_WITHIN_S
+
     def __init__(self, ansible: Ansible, grid: Grid, playbook: Callable[..., Playbook] = Playbook) -> None:
         self._ansible = ansible
         self._playbook = playbook
@@ -90,7 +92,7 @@ class Deployment:
         self.drop()
         wanted, changed = self._difference(placement)
         if changed:
-            self._under_way = self._start(wanted, tags_for(changed, wanted[ROLE]), held=True)
+            self._under_way = self._start_switch(wanted, changed, held=True)
         return self._under_way.playbook if self._under_way else None
 
     def begin(self, placement: Placement) -> None:
@@ -101,7 +103,7 @@ class Deployment:
             return
         self.drop()
         if changed:
-            self._under_way = self._start(wanted, tags_for(changed, wanted[ROLE]))
+            self._under_way = self._start_switch(wanted, changed)
 
     def switch(self, placement: Placement) -> None:
         """Bring up a cell's topology, changing only what differs; raises DeployFailed."""
@@ -155,6 +157,9 @@ class Deployment:
             return wanted, [ROLE, "study_servers", *variables]
         return wanted, [name for name in wanted if before.get(name, object()) != wanted[name]]
 
+    def _start_switch(self, wanted: dict[str, Any], changed: list[str], held: bool = False) -> Switch:
+        return self._start(wanted, tags_for(changed, wanted[ROLE]), held)
+
     def _start(self, wanted: dict[str, Any], tags: list[str], held: bool = False) -> Switch:
         # The balancer's own playbook loads faster than the one that imports all three.
         only_balancer = all(tag.startswith(registry.ROLES) for tag in tags)
@@ -166,7 +171,7 @@ class Deployment:
         if switch is None:
             return
         try:
-            switch.playbook.wait(SWITCHED_WITHIN_S)
+            switch.playbook.wait(self.switched_within_s)
         except DeployFailed:
             self._applied = None  # what is applied is unknown
             raise
@@ -196,8 +201,16 @@ def _host(grid: Grid) -> dict[str, Any]:
     return {f"{role}_health_host": name for role in roles} if name else {}
 
 
+def _of_platform(grid: Grid, url: str) -> dict[str, Any]:
+    """Variables of a study that deploys load generators only, and builds only their image."""
+    own = {"study_platform_url": url, "study_balancer_roles": [], "study_service_images": []}
+    return {**grid.vars, **own, "study_load_generator": grid.load_generator}
+
+
 def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
     """Variables that all cells share. Those of compared images and of TLS apply until a cell sets others."""
+    if grid.platform is not None:
+        return _of_platform(grid, grid.platform.url)
     service = grid.service
     variables = {**_following(grid), **tls.initial(grid), **grid.vars, "study_load_generator": grid.load_generator}
     variables[ROLE] = grid.balancers[0].role

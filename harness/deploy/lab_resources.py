@@ -44,8 +44,8 @@ class Lab:
 
 
 def of(grid: Grid, inventory: Inventory) -> Lab | None:
-    """The lab of a study; None for separate hosts. Raises BadInput for an invalid value."""
-    if inventory.kind == "hosts":
+    """The lab of a study; None for separate hosts, and for a platform. Raises BadInput for an invalid value."""
+    if inventory.kind == "hosts" or grid.platform is not None:
         return None
     if "lab_time_scaling" in grid.factors:
         raise BadInput("lab_time_scaling: not allowed as a factor. Fix: set it under vars.")

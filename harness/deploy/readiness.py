@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from harness import bootstrap
 from harness.deploy import container_engine, cpu_benchmark
 from harness.deploy.ansible import Ansible
@@ -23,16 +25,23 @@ from harness.errors import MachineNotReady, StudyError
 # core, and a margin of 50 % for the rough benchmark.
 _DEFAULT_PER_S = 420.0
 _MOST_CPU_S = 8 * 0.6 * 1.5
+_OWN_ENGINE = "unix:///var/run/docker.sock"
+# Free space for the lab: its processes, and images with the packages that they are built from.
+_MEMORY_GB, _DISK_GB = 1.0, 3.0
 _BREW = ("/opt/homebrew", "/usr/local")  # on Apple's processors and on Intel's
 
 
 @dataclass(frozen=True)
 class Check:
-    """One requirement of this machine. `found` is empty if it is missing; `fix` is the command that adds it."""
+    """One requirement of this machine. `found` is empty if it is missing; `fix` is the command that adds it.
+
+    `by_hand`: no study can carry out the fix itself.
+    """
 
     name: str
     found: str
     fix: str
+    by_hand: bool = False
 
     @property
     def ok(self) -> bool:
@@ -41,7 +50,12 @@ class Check:
 
 def check_all() -> list[Check]:
     """Checks of everything that a study in the lab needs; they change nothing."""
-    return [*check_programs(), _processor()]
+    return [
+        *check_programs(),
+        _processor(),
+        memory(psutil.virtual_memory().available),
+        disk(shutil.disk_usage(bootstrap.ROOT).free),
+    ]
 
 
 def check_programs() -> list[Check]:
@@ -70,9 +84,19 @@ def _engine() -> Check:
         return Check(name, f"{found}, at {os.environ.get('DOCKER_HOST') or 'the default socket'}", "")
     except MachineNotReady as error:
         if unusable := container_engine.unusable():
-            return Check(name, "", unusable)
+            return Check(name, "", unusable, by_hand=True)
+        address = os.environ.get("DOCKER_HOST", _OWN_ENGINE)
+        if address != _OWN_ENGINE:
+            return Check(
+                name,
+                "",
+                f"start the engine at {address}, which does not answer, or select this machine's own: "
+                "unset DOCKER_HOST DOCKER_CONTEXT; docker context use default",
+                by_hand=True,
+            )
         if "ermission denied" in str(error):
-            return Check(name, "", f"sudo usermod -aG docker {os.environ.get('USER', '$USER')}, then log in again")
+            fix = f"sudo usermod -aG docker {os.environ.get('USER', '$USER')}, then log in again"
+            return Check(name, "", fix, by_hand=True)
     if shutil.which("dockerd") and _on_debian():
         sudo = "" if os.geteuid() == 0 else "sudo "
         start = (
@@ -155,6 +179,22 @@ def _processor() -> Check:
     return Check(name, found, "")
 
 
+def memory(available_bytes: float) -> Check:
+    """Whether the free memory is enough for the lab."""
+    gb = available_bytes / 1e9
+    name, found = "memory for the lab", f"{gb:.1f} GB free"
+    fix = f"stop other programs, or use a machine with more memory ({found}; the lab needs {_MEMORY_GB:g} GB)"
+    return Check(name, found, "") if gb >= _MEMORY_GB else Check(name, "", fix, by_hand=True)
+
+
+def disk(free_bytes: float) -> Check:
+    """Whether the free space of the clone's file system is enough for packages, images and results."""
+    gb = free_bytes / 1e9
+    name, found = "disk space for images and results", f"{gb:.1f} GB free in {bootstrap.ROOT}"
+    fix = f"remove files, or move the clone to a larger disk ({found}; a study needs {_DISK_GB:g} GB)"
+    return Check(name, found, "") if gb >= _DISK_GB else Check(name, "", fix, by_hand=True)
+
+
 def _ssh() -> Check:
     found = shutil.which("ssh")
     return Check("ssh, for hosts that are machines", found or "", _install("openssh-client", "install OpenSSH"))
@@ -179,7 +219,7 @@ def prepare(root: Path, notify: Callable[[str], None]) -> None:
     if not missing:
         return
     what = ", ".join(check.name.split(",")[0] for check in missing)
-    if not may_install():
+    if not may_install() or any(check.by_hand for check in missing):
         commands = "\n".join(f"  {check.fix}    # {check.name}" for check in missing)
         raise MachineNotReady(f"missing on this machine: {what}. Fix: run these commands and start again:\n{commands}")
     notify(f"preparing this machine: {what}")

@@ -1,4 +1,4 @@
-"""Extent of a study: number of blocks, and loads to search. Frozen types."""
+"""Extent of a study: number of blocks, loads to search, and limits. Frozen types."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import Annotated, Literal
 from pydantic import (
     BeforeValidator,
     Field,
+    PlainSerializer,
     SerializationInfo,
     ValidationInfo,
     field_serializer,
     model_validator,
 )
 
-from harness.grid import load
+from harness.grid import load, units
 from harness.grid.load import MOST_USERS, RATE
-from harness.grid.types import GridPart, Share
+from harness.grid.types import GridPart, Share, WallClockDuration
 from harness.words import short
 
 MOST_REPEATS = 100
+Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
 
 
 def _searched(value: object, info: ValidationInfo) -> object:
@@ -107,3 +109,12 @@ def plain_repeats(value: Repeats) -> object:
     """Return the notation of a grid file."""
     rule = value.model_dump(mode="json", exclude_none=True)
     return value.min if value.fixed else rule
+
+
+class Budget(GridPart):
+    """Limits of a study; a plan beyond them is rejected before anything is deployed."""
+
+    time: WallClockDuration | None = Field(
+        default=None, description="longest duration; of a search that of its most trials"
+    )
+    cost: Money | None = Field(default=None, description="highest cost of rented hosts")

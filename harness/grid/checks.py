@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.grid import http, ngrinder_limits, objectives, row_checks, server_failure, server_type_checks
+from harness.grid import (
+    http,
+    ngrinder_limits,
+    objectives,
+    row_checks,
+    server_failure,
+    server_type_checks,
+    target_checks,
+)
 from harness.grid.amount import Search
 from harness.grid.cell import OWN_FACTORS, Cell
 from harness.grid.cells import FixedCells
@@ -55,6 +63,7 @@ class Checker:
         yield from ngrinder_limits.problems(self.grid)
         yield from self.objectives()
         yield from self.gate()
+        yield from target_checks.problems(self.grid)
         partial = list(self.partial_cells())
         yield from partial
         too_many = partial or list(self.sizes())
@@ -116,6 +125,8 @@ class Checker:
 
     def one_server(self) -> Iterator[Problem]:
         """Check that cells without a balancer have one server, and a load generator that sends to any address."""
+        if self.grid.platform is not None:
+            return
         direct = [each for each in self.grid.cells.topologies if not self.grid.balancer_of(each.by_name).forwards]
         is_factor = BALANCER in self.grid.factors
         where: Path_ = ("factors", BALANCER) if is_factor else (BALANCER,)

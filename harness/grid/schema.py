@@ -20,12 +20,12 @@ from pydantic import (
 
 from harness.balancers import registry
 from harness.balancers.balancer import Balancer
-from harness.grid import load, load_generators, units
-from harness.grid.amount import Repeats, Search, as_repeats, plain_repeats
+from harness.balancers.target import TARGET
+from harness.grid import load, load_generators
+from harness.grid.amount import Budget, Repeats, Search, as_repeats, plain_repeats
 from harness.grid.bodies import unset
 from harness.grid.cell import OWN_FACTORS
 from harness.grid.cells import FixedCells, SearchedCells
-from harness.grid.counter import RequestsMetric
 from harness.grid.dataset import Dataset
 from harness.grid.factors import Factors, LevelsOrSearch, SomeLevels
 from harness.grid.gate import Gate
@@ -33,6 +33,8 @@ from harness.grid.load import BALANCER, LOAD_FACTORS, RATE, VUSERS, Load
 from harness.grid.objectives import Objectives
 from harness.grid.request import Expect, Request
 from harness.grid.server_type_parsing import SERVER_TYPES, ServerTypes, as_text
+from harness.grid.service import Service
+from harness.grid.target import Platform, ScalePlaybook, Target, as_target, plain_target
 from harness.grid.thresholds import Thresholds
 from harness.grid.traffic import Login, Traffic, TrafficRequest, of_request
 from harness.grid.types import (
@@ -40,50 +42,18 @@ from harness.grid.types import (
     Count,
     GridPart,
     Level,
-    Rate,
     Switch,
-    WallClockDuration,
     scale_durations,
     several,
 )
 from harness.words import short
 
-Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
 MOST_CELLS = 10_000
 
 
 def _is_default(balancer: str) -> bool:
     """Whether a stored grid leaves this balancer out, as grids did before there were several."""
     return balancer == registry.DEFAULT
-
-
-class Service(GridPart):
-    """The service under test; without an image the one in service/."""
-
-    image: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None, description="image of the service; the one in `service/` if unset"
-    )
-    port: Annotated[int, Field(ge=1, le=65535, strict=True)] = Field(default=8080, description="port it listens on")
-    health: str = Field(default="/readyz", description="path of its health check")
-    requests_metric: RequestsMetric | None = Field(
-        default=None, description="counter with its own count of requests (E13); `ml_requests_total` if unset"
-    )
-
-    @field_validator("health")
-    @classmethod
-    def _begins_with_slash(cls, path: str) -> str:
-        if not path.startswith("/"):
-            raise ValueError(f"got {short(path)}. Allowed: a path that begins with a slash, as in /readyz")
-        return path
-
-
-class Budget(GridPart):
-    """Limits of a study; a plan beyond them is rejected before anything is deployed."""
-
-    time: WallClockDuration | None = Field(
-        default=None, description="longest duration; of a search that of its most trials"
-    )
-    cost: Money | None = Field(default=None, description="highest cost of rented hosts")
 
 
 class Grid(GridPart, Caching):
@@ -128,8 +98,11 @@ class Grid(GridPart, Caching):
     )
     objectives: Objectives = Field(default=Objectives(), description="goals; one that is not met makes the exit code 1")
     budget: Budget = Field(default=Budget(), description="limits of time and cost")
-    target: Annotated[Rate, Field(gt=0)] | None = Field(
-        default=None, description="load, at full speed, for which the report names the cheapest topology"
+    target: Annotated[Target, BeforeValidator(as_target), PlainSerializer(plain_target, when_used="json")] | None = (
+        Field(
+            default=None,
+            description="rate for which the report names the cheapest topology, or a platform that you already run",
+        )
     )
     gate: Gate | None = Field(
         default=None,
@@ -146,6 +119,7 @@ class Grid(GridPart, Caching):
     _secrets: frozenset[str] = PrivateAttr(frozenset())  # values of references, which are masked everywhere
     _traffic_secrets: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _dataset: Dataset | None = PrivateAttr(None)
+    _playbook: ScalePlaybook | None = PrivateAttr(None)
 
     @model_validator(mode="before")
     @classmethod
@@ -238,6 +212,27 @@ class Grid(GridPart, Caching):
         found._dataset = dataset
         return found
 
+    @property
+    def target_per_s(self) -> float | None:
+        """Nominal load for which the report names the cheapest topology; None without one."""
+        return self.target.rate if self.target is not None else None
+
+    @property
+    def platform(self) -> Platform | None:
+        """The platform that the user already runs; None if the study deploys servers."""
+        return self.target.platform if self.target is not None else None
+
+    @property
+    def playbook(self) -> ScalePlaybook | None:
+        """The playbook that scales the platform; None without a platform, and for a stored grid."""
+        return self._playbook
+
+    def with_playbook(self, playbook: ScalePlaybook | None) -> Grid:
+        """Return the grid with the playbook that scales its platform."""
+        found = self.model_copy()
+        found._playbook = playbook
+        return found
+
     @cached_property
     def requests(self) -> tuple[TrafficRequest, ...]:
         """Every request of the traffic: those of a mix, the steps of a transaction, or the only one."""
@@ -323,6 +318,8 @@ class Grid(GridPart, Caching):
     @property
     def balancers(self) -> tuple[Balancer, ...]:
         """The balancers of the study, in the order of levels."""
+        if self.platform is not None:
+            return (TARGET,)
         return tuple(registry.BY_NAME[str(name)] for name in self.levels.get(BALANCER, (self.balancer,)))
 
     @property

@@ -39,6 +39,8 @@ def problems(grid: Grid) -> Iterator[tuple[Path_, str]]:
             yield where, f"{where[0]}: servers: {words}"
     if not grid.server_types:
         return
+    if grid.platform is not None:
+        yield (KEY,), f"{KEY}: only valid without target.url. Fix: remove it"
     if isinstance(grid.cells, SearchedCells) and grid.is_open:
         words = f"a search over rate needs an objective, which is not supported with {KEY}. Fix: use vusers"
         yield ("factors", "rate"), f"factors: rate: {words}"

@@ -22,7 +22,7 @@ WITHIN_S = 5.0  # for a pipe without a writer, and for each piece of one with a 
 
 @dataclass(frozen=True)
 class Document:
-    """Plain data, and the line of every path (keys and indices) in it.
+    """Plain data, the line of every path (keys and indices) in it, and the text, as the file may change or be a pipe.
 
     `problems` are (line, message) of what is no valid data; `unread` has the paths of these values, which are None.
     """
@@ -31,6 +31,7 @@ class Document:
     lines: dict[Path_, int]
     problems: tuple[tuple[int, str], ...] = ()
     unread: frozenset[Path_] = frozenset()
+    text: str = ""
 
     def line(self, path: Path_) -> int:
         """Return the line of `path`, or of its nearest parent with one."""
@@ -56,7 +57,7 @@ def load(path: Path) -> Document:
         raise BadInput(f"{path}:1: not a mapping. Allowed: keys with values, as in 'name: my-study'")
     reading = Reading()
     data = reading.value(node)
-    return Document(data, reading.lines, tuple(sorted(set(reading.problems))), frozenset(reading.unread))
+    return Document(data, reading.lines, tuple(sorted(set(reading.problems))), frozenset(reading.unread), text)
 
 
 def text_of(path: Path) -> str:

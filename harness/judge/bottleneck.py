@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from harness.balancers.target import TARGET
 from harness.grid.thresholds import Thresholds
 from harness.judge import (
     failure_share,
@@ -30,7 +31,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
     """Find the bottleneck of one trial: the component that would have to change for more throughput.
 
     The order of the tests: a dead server, generator, a server failure by plan, load, balancer, network, dependency,
-    then a server by its slots, by CPU, by concurrency.
+    then a server by its slots, by CPU, by concurrency, and last the user's platform as a whole.
     """
     rows, much = seen.window, failure_share.of_observation(seen, limits)
     first = f"{much.words}; " if much else ""
@@ -39,7 +40,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
         return _bottleneck((Component.UNKNOWN, Reason(kind=ReasonKind.NO_SUCCESS)), "", {}, first)
     figures = _figures(seen)
     near = "" if much else next_bottleneck(figures["of_users_bound"], figures.get("of_offered"), limits)
-    for judge in (_died, _generator, _stopped, _users, _rate, _balancer, _network, _dependency, _server):
+    for judge in (_died, _generator, _stopped, _users, _rate, _balancer, _network, _dependency, _server, _platform):
         found = judge(seen, findings, figures, limits)
         if found is not None:
             return _bottleneck(found, near, figures, first)
@@ -252,6 +253,14 @@ def _waiting(figures: Judged, cpu: float | None, limits: Thresholds) -> Found | 
     if upstream_s is not None and upstream_s - unloaded_s < limits.server_share * (response_s - unloaded_s):
         return Component.UNKNOWN, Reason(kind=ReasonKind.SLOW_ELSEWHERE)
     return Component.SERVER, Reason(kind=ReasonKind.CONCURRENCY)
+
+
+def _platform(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
+    """Find a platform whose responses are slow: it has requests that wait, inside of it or on the way to it."""
+    times = figures["times"]
+    if seen.balancing.kind is not TARGET or times is None or times < limits.server_queue:
+        return None
+    return Component.PLATFORM, Reason(kind=ReasonKind.PLATFORM_WAIT)
 
 
 def of_cell(limits: Sequence[Component]) -> tuple[Component, str]:

@@ -28,6 +28,8 @@ def cpu_ms_per_request(seen: Observation) -> dict[str, float | None]:
     roles = {"generator": seen.generators, "balancer": [seen.balancer_host], "servers": list(seen.expected_servers)}
     if not seen.balancing.kind.forwards:  # its container only forwards health checks
         del roles["balancer"]
+    if not seen.expected_servers:  # those of a platform are unknown
+        del roles["servers"]
     found: dict[str, float | None] = {}
     for role, hosts in roles.items():
         used = [cores_used(seen, host) for host in hosts]
@@ -56,7 +58,12 @@ def generator_use(seen: Observation) -> float | None:
 
 
 def generator_host_use(seen: Observation) -> float | None:
-    """Mean utilization of the busiest generator machine without server or balancer; None if there is none."""
+    """Mean utilization of the busiest generator machine without server or balancer; None if there is none.
+
+    A lab's generator may share its machine with a platform that the study does not observe.
+    """
+    if seen.kind == "lab" and not seen.expected_servers:
+        return None
     alone = [
         machine
         for name, machine in seen.machine_of.items()

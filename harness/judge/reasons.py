@@ -82,6 +82,10 @@ SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
         f"responses took {_times(f)} times the unloaded time with the CPU at {_share(f, 'server_cpu')}: "
         "requests wait for a slot, not for the CPU"
     ),
+    ReasonKind.PLATFORM_WAIT: lambda _, f: (
+        f"responses took {_times(f)} times the unloaded time, and neither load nor load generator is the limit: "
+        "which component of the platform is, was not observed"
+    ),
     ReasonKind.REJECTING: lambda _, __: "the component that rejects them is the bottleneck; no measured resource is",
     ReasonKind.FAILING: lambda _, __: "no measured resource is exhausted; check the failed requests",
     ReasonKind.NOTHING_EXHAUSTED: lambda _, __: "no measured resource is exhausted",

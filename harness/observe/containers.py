@@ -64,7 +64,14 @@ class Probes:
         self._counts = OwnCounts(counting)
         self._inventory = inventory
         self._hosts = {host.name: host for host in inventory.observed}
-        self._http = connections.http(inventory.balancer, Url.CONTROL, timeout=5.0)
+        self._control: httpx.Client | None = None
+
+    @property
+    def _http(self) -> httpx.Client:
+        """A client of the balancer's control port; raises BadInput without a balancer."""
+        if self._control is None:
+            self._control = self._connections.http(self._inventory.balancer, Url.CONTROL, timeout=5.0)
+        return self._control
 
     @property
     def dependencies(self) -> list[Host]:

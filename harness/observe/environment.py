@@ -45,6 +45,7 @@ def environment(
     load generator's name with its version, `levels` the result of `image_levels`, `balancers` has those of the study.
     """
     states, nginx = probes.states(), balancers.get("nginx", BalancerSoftware())
+    measured = (inventory.servers[0], inventory.balancer) if inventory.servers else (inventory.generator,)
     return Environment(
         machine=Machine(
             cpu=_cpu_model(),
@@ -54,15 +55,13 @@ def environment(
             system=platform.system(),
         ),
         hosts={name: machine(connections, tunnel.host) for name, tunnel in connections.tunnels.items()},
-        docker=str(connections.docker(inventory.servers[0]).version().get("Version", "")),
+        docker=str(connections.docker(measured[0]).version().get("Version", "")),
         python=platform.python_version(),
         packages={name: version for name in _PACKAGES if (version := _version(name))},
         nginx=nginx.version,
         nginx_configuration=nginx.configuration,
         balancers={name: each for name, each in balancers.items() if name != "nginx"},
-        kernel_settings={
-            host.name: kernel_settings(probes, host) for host in (inventory.balancer, inventory.servers[0])
-        },
+        kernel_settings={host.name: kernel_settings(probes, host) for host in measured},
         images={name: state.image for name, state in states.items()},
         image_digests={host.name: digests(connections, host, states[host.name].image) for host in inventory.observed},
         base_images=_bases(connections, inventory.observed, {name: state.image for name, state in states.items()}),

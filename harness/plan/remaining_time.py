@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import fmean
 
 from harness.grid import load_generators
@@ -47,6 +48,7 @@ class RemainingTime:
         self._rates = rates
         self._last: Mapping[str, Level] | None = None
         self._loads: dict[Cell, list[float]] = defaultdict(list)
+        self._differences: list[float] = []  # measured minus planned time of each load
         self._switches: dict[Change, list[float]] = defaultdict(list)
         for record in sorted(records, key=lambda each: (each.started_at, each.block_position)):
             self.add(record)
@@ -57,24 +59,26 @@ class RemainingTime:
         if record.load_s is None:
             self._last = None
             return
-        self._loads[_sorted(record.cell)].append(record.load_s)
+        cell = _sorted(record.cell)
+        self._loads[cell].append(record.load_s)
+        self._differences.append(record.load_s - self._planned_s(cell))
         if before is not None and record.overhead_s is not None:
             self._switches[Change.between(before, record.cell)].append(record.overhead_s)
 
     def seconds(self, trials: Sequence[PlannedTrial]) -> float:
         """Estimate the time in seconds from now until these trials are measured and reported; 0 without any."""
         total_s, before = REPORT_S if trials else 0.0, self._last
+        load_s, switch_s = cache(self._load_s), cache(self._switch_s)  # a plan has thousands of trials of few cells
         for trial in trials:
             after = trial.cell.by_name
-            total_s += self._load_s(trial.cell) + self._switch_s(Change.between(before or after, after))
+            total_s += load_s(trial.cell) + switch_s(Change.between(before or after, after))
             before = after
         return total_s
 
     def _load_s(self, cell: Cell) -> float:
         if found := self._loads.get(_sorted(cell.by_name)):
             return fmean(found)
-        differences = [took - self._planned_s(other) for other, all_s in self._loads.items() for took in all_s]
-        return self._planned_s(cell) + (fmean(differences) if differences else 0.0)
+        return self._planned_s(cell) + (fmean(self._differences) if self._differences else 0.0)
 
     def _planned_s(self, cell: Cell) -> float:
         return self._grid.load.duration + order.drain_s(self._grid, cell, self._rates)

@@ -71,6 +71,8 @@ class StudyDirectory:
 
     def need_study(self) -> StudyRecord:
         """Return study.json; raises BadInput if it is damaged or missing."""
+        if self.path.exists() and not self.path.is_dir():
+            raise BadInput(f"{self.path}: is not a directory. Fix: give a directory below results/")
         found = self.study()
         if found is None:
             raise BadInput(f"{self.path}: {STUDY} is missing. Fix: give a directory below results/")

@@ -324,10 +324,7 @@ STUDY: dict[str, Key] = {
     "configuration.hosts.<host>.…": Key(
         "participating hosts, with group and role variables in force, secrets masked", "as in the role"
     ),
-    "configuration.files.<file>.size": Key(
-        "files with rows, that requests send, and the balancer's templates, by paths relative to the grid; only if any",
-        "bytes",
-    ),
+    "configuration.files.<file>.size": Key("files of traffic and templates, by paths relative to the grid", "bytes"),
     "configuration.files.<file>.sha256": Key("digest of its content; another one makes another study", "SHA-256"),
     "plan[]": Key("every planned trial in its order, as `<cell>/r<k>`"),
     "digests.<trial>": Key("digest over names and contents of a trial's files; `check` compares it", "SHA-256"),
@@ -376,6 +373,12 @@ STUDY: dict[str, Key] = {
     "ceiling.users": Key("requests always in flight while it was measured", "users"),
     "ceiling.measured_at": Key("when it was measured", "time of day"),
     "ceiling.why": Key("why there is none"),
+    "evidence_grade.letter": Key(
+        "A (all counters), B (some), C (the load generator's only); absent without a valid trial"
+    ),
+    "evidence_grade.missing[]": Key("missing counters"),
+    "evidence_grade.unavailable[]": Key("rules that lack counters, at least in part"),
+    "evidence_grade.of_study.<rule>": Key("why a rule of the whole study is not available"),
     "calibration.site": Key("the machines of the last calibration; `calibration` is `null` without one"),
     "calibration.passed": Key("whether it passed"),
     "calibration.text": Key("the result and the truth"),

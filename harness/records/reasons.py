@@ -30,6 +30,7 @@ class ReasonKind(StrEnum):
     SERVER_CPU = "server CPU"  # the same
     SLOW_ELSEWHERE = "slow elsewhere"  # responses are slow, and not at the servers
     CONCURRENCY = "concurrency"  # responses are slow at the servers, whose CPU is idle
+    PLATFORM_WAIT = "platform wait"  # responses of the user's platform are slow
     REJECTING = "rejecting"  # a large share of the requests was rejected
     FAILING = "failing"  # a large share of the requests failed
     NOTHING_EXHAUSTED = "nothing exhausted"

@@ -15,6 +15,7 @@ from harness.grid.schema import Grid
 from harness.grid.server_types import ServersLevel
 from harness.grid.types import Caching
 from harness.records.environment import Environment
+from harness.records.evidence_grade import EvidenceGrade
 from harness.records.part import CellLevels, Maybe, Part
 from harness.records.sent_file import SentFile
 from harness.records.trial import FORMAT
@@ -132,6 +133,8 @@ class StudyRecord(Part, Caching):
     digests: dict[str, str] = Field(default_factory=dict)  # of a trial's files
     stopping: Stopping | None = None
     calibration: CalibrationResult | None = None
+    # Of the valid trials; left out until there is one, as in studies of earlier versions.
+    evidence_grade: EvidenceGrade | None = Field(default=None, exclude_if=lambda grade: grade is None)
     rented: dict[str, Rented] = Field(default_factory=dict)
     runs: tuple[Run, ...] = ()
     format: int = FORMAT

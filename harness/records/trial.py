@@ -41,12 +41,18 @@ class Component(StrEnum):
     NETWORK = "network"
     DEPENDENCY = "dependency"  # a database, cache or API that the servers share
     SERVER = "server"
+    PLATFORM = "platform"  # the user's own: its balancer, servers or dependencies
     UNKNOWN = "unknown"
 
     @property
     def is_load(self) -> bool:
         """Whether the trial was load-limited, so that it shows nothing about servers."""
         return self == Component.LOAD
+
+    @property
+    def is_topology(self) -> bool:
+        """Whether the measured servers limited the trial; of a platform, whichever of its components."""
+        return self in (Component.SERVER, Component.PLATFORM)
 
 
 class Window(Part):

@@ -12,7 +12,6 @@ import docker.errors
 import httpx
 import requests
 
-from harness.balancers.none import NONE
 from harness.deploy import tls
 from harness.deploy.inventory.hosts import Url
 from harness.errors import TrialFailed
@@ -41,9 +40,10 @@ def measure(context: TrialContext, sufficient_per_s: float) -> Ceiling:
     """
     if context.grid.has_script:
         return Ceiling(users=USERS, measured_at=datetime.now(UTC).isoformat(timespec="seconds"), why=OF_SCRIPT)
-    if not settings_of(context, {}).balancer.forwards:
+    balancer = settings_of(context, {}).balancer
+    if not balancer.forwards:
         return Ceiling(
-            users=USERS, measured_at=datetime.now(UTC).isoformat(timespec="seconds"), why=NONE.unavailable["E7"]
+            users=USERS, measured_at=datetime.now(UTC).isoformat(timespec="seconds"), why=balancer.unavailable["E7"]
         )
     if too_large := _store_response(context):
         return Ceiling(users=USERS, measured_at=datetime.now(UTC).isoformat(timespec="seconds"), why=too_large)

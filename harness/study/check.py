@@ -60,6 +60,7 @@ def check(directory: StudyDirectory) -> list[CheckResult]:
         where: {**data.request_histograms, None: data.transaction_histograms} for where, data in trials.items()
     }
     summary = summarise_records(grid, current, *histograms, by_request=lambda where: by_request[where])
+    results += _grade(study, summary)
     results += _tables(directory, summary)
     wrong = recheck_plan.order_and_stopping(study, grid, current)
     results.append(_result("E16", wrong, "order and stopping follow from seed and rule", "study.json"))
@@ -204,6 +205,14 @@ def _balancer_counts(measured: Mapping[str, TrialData]) -> CheckResult:
             wrong.append(f"{where}: balancer.csv sums up to {statuses}, trial.json has {counted}")
     good = f"balancer.csv sums up to the balancer's counters in {len(measured)} trials"
     return _result("E13", wrong, good, "balancer.csv")
+
+
+def _grade(study: StudyRecord, summary: Summary) -> Iterator[CheckResult]:
+    """Compare the recorded grade of the evidence; studies of earlier versions have none."""
+    recorded, found = study.evidence_grade, summary.evidence_grade
+    if recorded is not None:
+        wrong = [] if recorded == found else [f"the recorded grade is {recorded}, the trials give {found}"]
+        yield _result("grade", wrong, f"the evidence has grade {recorded.letter}", "study.json")
 
 
 def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[CheckResult]:

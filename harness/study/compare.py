@@ -34,6 +34,7 @@ DECISIVE = (
     *((kind.name, kind.shown) for kind in LOAD_GENERATORS),
     ("image_digests", "images"),
 )
+PLATFORM = "a platform that the user runs"
 NO_COMMON_CELL = "the studies have no common cell, and no capacity of a common topology"
 DECISIVE_GRID_KEYS = frozenset({"load", "request", "traffic", "load_generator", "evidence"})
 IGNORED_GRID_KEYS = frozenset({"name", "factors", "repeats", "seed", "budget"})
@@ -130,6 +131,9 @@ def _by_levels(study: ComparedStudy) -> dict[tuple[tuple[str, Any], ...], CellSu
 def _configuration(first: StudyRecord, later: StudyRecord) -> tuple[list[str], list[str]]:
     """Return differences that make the studies incomparable, and all other differences."""
     reasons, differences = [], []
+    sides = [PLATFORM if each.nominal_grid.platform else "deployed by the study" for each in (first, later)]
+    if sides[0] != sides[1]:
+        reasons.append(f"balancer and servers: {sides[0]} → {sides[1]}")
     if first.kind != later.kind:
         reasons.append(f"kind of hosts: {first.kind} → {later.kind}")
     for difference in identity.differences(_with_defaults(first), _with_defaults(later)):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import yaml
 
-from harness.deploy import balancer_template, lab_resources
+from harness.deploy import balancer_template, lab_resources, scale_playbook
 from harness.deploy.inventory.files import programs, resolve_path, unreadable
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import GROUPS, OF_PLATFORM, Inventory
 from harness.deploy.inventory.resolve import find
 from harness.deploy.role_values import ROLES, RoleValues
 from harness.grid import derive
@@ -167,13 +167,16 @@ def resolve(
     if derived and not problems:
         grid = derived(grid)
         problems.add(Checker(grid, names, values).all())
+    grid, unusable = scale_playbook.fill(root, grid_file.parent, grid)
+    problems.add(unusable)
     where = "--inventory" if other_inventory else f"{grid_file}:{file.document.line(('inventory',))}"
     with problems.collecting():
         path = resolve_path(root, grid.inventory, grid_file.parent, where)
     if problems and not unreadable(path) and programs(path):
         problems.reject()  # a program only runs for a grid without problems
     with problems.collecting():
-        found, snapshot = find(root, path, grid.inventory, notify=notify, server_types=grid.server_types)
+        groups, types = OF_PLATFORM if grid.platform is not None else GROUPS, grid.server_types
+        found, snapshot = find(root, path, grid.inventory, notify=notify, groups=groups, server_types=types)
         inventory = with_server_port(grid, found)
         grid = balancer_template.of_inventory(grid, inventory, path)
         grid_problems.of_inventory(file, grid, inventory, path, problems)

@@ -19,6 +19,7 @@ def sentences(config: StudyConfig) -> list[str]:
     return [
         *foreign_masks(config),
         *load_bounds(config),
+        *own_platform(config),
         *own_script(config),
         *without_linear_speedup(config),
         *row_checks.sentences(config.grid),
@@ -75,6 +76,19 @@ def own_script(config: StudyConfig) -> list[str]:
         f"; {most:,} users send at most {most / load.think_time:,.0f} requests per second" if load.think_time else ""
     )
     return [f"{times}{bound}. Its requests are known only when it runs"]
+
+
+def own_platform(config: StudyConfig) -> list[str]:
+    """Report that a study runs the user's own playbook, and what it cannot observe; empty without a platform."""
+    platform = config.grid.platform
+    if platform is None:
+        return []
+    return [
+        f"Before each topology the study runs {platform.scale}, a program of the grid's author, on this machine with "
+        f"your rights and servers=N, and waits up to {platform.ready_timeout_s:g} s until {platform.url} answers",
+        "The estimated duration has no time for this playbook. The platform's counters are not read, so the evidence "
+        "will be of grade C",
+    ]
 
 
 def foreign_masks(config: StudyConfig) -> list[str]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.deploy import host_limits
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import OF_PLATFORM, Inventory
 from harness.errors import BadInput, StudyError
 from harness.grid import server_type_checks
 from harness.grid.reading import GridFile, server_problems
@@ -63,10 +63,13 @@ class Problems:
 
 def of_inventory(file: GridFile, grid: Grid, inventory: Inventory, path: Path, problems: Problems) -> None:
     """Add the problems of a grid on the hosts of an inventory, which was read from `path`."""
-    if unknown := list(server_type_checks.of_hosts(grid, [server.name for server in inventory.servers])):
+    known = [host.name for host in inventory.hosts if host.group == "ml_servers"]
+    if unknown := list(server_type_checks.of_hosts(grid, known)):
         problems.add(unknown)
         problems.reject()
-    if file.has_cells:
+    if grid.platform is not None:
+        problems.add(_unused_hosts(inventory))
+    elif file.has_cells:
         problems.add(server_problems(grid, len(inventory.servers)))
     problems.add_lines(_burstable(path, inventory))
     if file.is_sound(("vars",), ("load_generator",)):
@@ -75,7 +78,18 @@ def of_inventory(file: GridFile, grid: Grid, inventory: Inventory, path: Path, p
         except BadInput as error:
             problems.add((("load_generator",), words) for words in error.problems)
     if file.has_cells and _has_variables(file, grid):
-        problems.add(request_delivery.problems(file.path, grid, inventory))
+        problems.add(request_delivery.problems(file.document.text, grid, inventory))
+
+
+def _unused_hosts(inventory: Inventory) -> Iterator[tuple[Path_, str]]:
+    """Hosts that a study of the user's platform would not use."""
+    groups = sorted({host.group for host in inventory.hosts} - set(OF_PLATFORM))
+    if groups:
+        words = (
+            f"inventory: {inventory.path} has hosts in {', '.join(groups)}, which a study with target.url does not "
+            "use. Allowed: load_generators only. Fix: use an inventory of load generators, as inventory/compose"
+        )
+        yield ("inventory",), words
 
 
 def can_be_planned(file: GridFile) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from harness.balancers import registry
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import BadInput
 from harness.grid import server_types
+from harness.grid.dataset import Source
 from harness.grid.schema import Grid
+from harness.grid.target import ScalePlaybook
 from harness.records import secret_key
 from harness.records.directory import StudyDirectory, digest
 from harness.records.sent_file import SentFile
@@ -26,18 +29,23 @@ def effective(grid: Grid, inventory: Inventory) -> Configuration:
     Images are among the variables. The tag of an image that is built here is the hash of its build context.
     """
     servers = participating_servers(grid, inventory)
-    participating = [inventory.balancer, *servers, *inventory.generators, *inventory.dependencies]
+    balancers = [] if grid.platform is not None else [inventory.balancer]
+    participating = [*balancers, *servers, *inventory.generators, *inventory.dependencies]
     masks = Masks(secret_key.read, grid.secrets)
     return Configuration(
         grid=masks.grid(grid.model_dump(mode="json", by_alias=True)),
         hosts={host.name: {"group": host.group, **masks.tree(_used(grid, host))} for host in participating},
         files={
             masks.text(name): SentFile(size=source.size, sha256=source.sha256)
-            for name, source in sorted(grid.dataset.sources.items())
-        }
-        if grid.dataset
-        else {},
+            for name, source in sorted(_sources(grid).items())
+        },
     )
+
+
+def _sources(grid: Grid) -> Mapping[str, Source | ScalePlaybook]:
+    """Files that decide the study: those that its traffic sends, and the playbook that scales a platform."""
+    sent = grid.dataset.sources if grid.dataset else {}
+    return {**sent, grid.platform.scale: grid.playbook} if grid.platform and grid.playbook else sent
 
 
 def _used(grid: Grid, host: Host) -> dict[str, Any]:
@@ -61,6 +69,8 @@ def participating_servers(grid: Grid, inventory: Inventory) -> list[Host]:
 
 def directory_for(results: Path, grid: Grid, configuration: Configuration) -> StudyDirectory:
     """results/<name>-<hash>/, or the study of the same configuration whose secrets another key masked."""
+    if results.exists() and not results.is_dir():
+        raise BadInput(f"--results: {results} is not a directory. Fix: name a directory, or a new one")
     named = StudyDirectory(results / f"{grid.name}-{identify(grid, configuration)}")
     if named.study() is None and secrecy.MASK.search(str(configuration)):
         return _masked_elsewhere(results, grid, configuration) or named

@@ -21,7 +21,7 @@ def health_path(grid: Grid, cell: Cell, inventory: Inventory) -> str:
     """Return the path of the deployed health check."""
     name = grid.balancer_of(cell.by_name).variable("health")
     own = {name: grid.service.health} if "health" in grid.service.model_fields_set else {}
-    places = (cell.variables, own, grid.vars, inventory.balancer.variables)
+    places = (cell.variables, own, grid.vars, inventory.balancer_variables)
     return str(next((by[name] for by in places if name in by), grid.service.health))
 
 

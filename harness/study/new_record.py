@@ -20,7 +20,7 @@ def new_record(config: StudyConfig, draw_seed: Callable[[], int]) -> StudyRecord
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         configuration=config.configuration,
         seed=terms.seed,
-        server_order=(order.rotation_by_type(_server_names(config), grid.server_types, 1, terms.seed),),
+        server_order=() if grid.platform is not None else (_first_order(config, terms.seed),),
         predicted_idle=terms.predicted_idle,
         kind=kind,
         stopping=Stopping(
@@ -30,6 +30,10 @@ def new_record(config: StudyConfig, draw_seed: Callable[[], int]) -> StudyRecord
             earliest=terms.earliest_stop,
         ),
     )
+
+
+def _first_order(config: StudyConfig, seed: int) -> tuple[str, ...]:
+    return order.rotation_by_type(_server_names(config), config.grid.server_types, 1, seed)
 
 
 def with_server_order(record: StudyRecord, config: StudyConfig, blocks: int) -> StudyRecord:

@@ -114,11 +114,10 @@ class Preparation:
     def _balancers(self, probes: containers.Probes) -> dict[str, BalancerSoftware]:
         """Read version and configuration of each balancer of the grid, which are deployed in turn."""
         found, balancers = {}, self.config.grid.balancers
-        one = self._inventory.servers[0].name
         for balancer in (each for each in balancers if each.version):
             if len(balancers) > 1:
                 cell = Cell((("servers", 1), ("vusers", 1), (BALANCER, balancer.name)))
-                self._deployment.switch(Placement(cell, (one,)))
+                self._deployment.switch(Placement(cell, (self._inventory.servers[0].name,)))
             found[balancer.name] = provenance.balancer_software(probes, self._inventory.balancer, balancer)
         return found
 
@@ -132,17 +131,19 @@ class Preparation:
 
     def _warn_of_limits(self, probes: containers.Probes, environment: Environment) -> None:
         """Warn of limits that the largest load exceeds. A study may measure such a limit, so this is no error."""
-        machine = environment.hosts.get(self._inventory.balancer.name, environment.machine or Machine())
+        found = environment.of_balancers
+        host = self._inventory.balancer.name if found else ""
+        machine = environment.hosts.get(host, environment.machine or Machine())
         connections = [
             host_limits.BalancerConnections(allowed, balancer.connections_per_user, balancer.connections_variable)
-            for name, software in environment.of_balancers.items()
+            for name, software in found.items()
             if (balancer := balancer_registry.BY_NAME[name])
             and (allowed := balancer.max_connections(software.configuration, machine.cores)) is not None
         ]
-        host = host_limits.parse(probes.run_in(self._inventory.generator, host_limits.COMMAND))
+        of_generator = host_limits.parse(probes.run_in(self._inventory.generator, host_limits.COMMAND))
         most = max(self._max_connections(planned.cell) for planned in self.config.planned_trials())
         unit = "requests in flight" if self.config.grid.is_open else "users"
-        for warning in host_limits.warnings(most, len(self._inventory.generators), connections, host, unit):
+        for warning in host_limits.warnings(most, len(self._inventory.generators), connections, of_generator, unit):
             self._listener(Message(warning, warning=True))
 
     def _max_connections(self, cell: Cell) -> int:
@@ -180,8 +181,9 @@ class Preparation:
 
     def _measure_ceiling(self, context: TrialContext, found: dict[str, Any]) -> None:
         began = time.monotonic()
-        one = self._inventory.servers[0].name
-        self._deployment.switch(Placement(Cell((("servers", 1), ("vusers", 1))), (one,)))
+        if self.config.grid.platform is None:
+            one = self._inventory.servers[0].name
+            self._deployment.switch(Placement(Cell((("servers", 1), ("vusers", 1))), (one,)))
         sufficient_per_s = self.config.scaled_max_rate_per_s() / self.config.grid.evidence.ceiling_note
         measured = ceiling.measure(context, sufficient_per_s)
         found["ceiling"] = measured
@@ -190,7 +192,8 @@ class Preparation:
 
     def _deploy(self) -> None:
         began = time.monotonic()
-        self._listener(Step("deploying with site.yml; the first deployment builds all images and takes about 2 min"))
+        what = "all images" if self.config.grid.platform is None else "the load generator's image"
+        self._listener(Step(f"deploying with site.yml; the first deployment builds {what} and takes about 2 min"))
         self._deployment.deploy(lambda task: self._listener(StepProgress(task)))
         self._listener(Step("deployed", time.monotonic() - began))
 

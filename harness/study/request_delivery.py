@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from harness.balancers.balancer import Distribution
 from harness.deploy import balancer_settings, balancer_template, certificates, request_limits, server_env
 from harness.deploy.inventory.hosts import Inventory
@@ -12,11 +10,11 @@ from harness.grid.yamldata import Path_
 from harness.judge import balancing
 
 
-def problems(file: Path, grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
-    """Return (path in the grid, message) of each obstacle. `file` is the grid's file."""
+def problems(text: str, grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
+    """Return (path in the grid, message) of each obstacle. `text` is that of the grid's file."""
     return [
-        *request_limits.problems(grid, inventory.balancer.variables),
-        *server_env.problems(grid, file.read_text(encoding="utf-8")),
+        *request_limits.problems(grid, inventory.balancer_variables),
+        *server_env.problems(grid, text),
         *_idle_servers(grid, inventory),
         *certificates.problems(grid, inventory),
         *balancer_template.problems(grid, inventory),
@@ -25,8 +23,10 @@ def problems(file: Path, grid: Grid, inventory: Inventory) -> list[tuple[Path_, 
 
 def _idle_servers(grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
     """A method by address sends all users of an address to one server; more servers than addresses leaves some idle."""
+    if grid.platform is not None:  # it alone knows how it balances
+        return []
     for topology in grid.cells.topologies:
-        settings = balancer_settings.of_levels(grid, topology.by_name, inventory.balancer.variables)
+        settings = balancer_settings.of_levels(grid, topology.by_name, inventory.balancer_variables)
         balancer = settings.balancer
         method = balancing.of(balancer, *settings.places)
         groups = {balancer.address_group(host.private_ip) for host in inventory.generators}

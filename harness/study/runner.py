@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.deploy import fleet
+from harness.deploy import fleet, platform
 from harness.deploy.ansible import Ansible
 from harness.deploy.connections import Connections
-from harness.deploy.deployment import Deployment, Placement
+from harness.deploy.deployment import Placement
 from harness.deploy.inventory import snapshot
 from harness.deploy.inventory.hosts import changed_addresses
 from harness.errors import CannotRun, DeployFailed, TrialFailed
@@ -31,6 +31,7 @@ from harness.study.new_record import new_record, with_server_order
 from harness.study.prefetch import SwitchPrefetch
 from harness.study.preparation import Preparation
 from harness.study.trial_context import TrialContext
+from harness.summarise import evidence_grade
 from harness.summarise.search.search import state_of
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Study:
         self._dependencies = dependencies
         self._ansible = Ansible(root, config.inventory_path)
         self._ansible.cancelled, self._ansible.waiting = is_cancelled, lambda text: listener(Step(text))
-        self._deployment = Deployment(self._ansible, config.grid, dependencies.start_playbook)
+        self._deployment = platform.deployment(self._ansible, config.grid, dependencies.start_playbook)
         if config.time_factor is not None:
             self._deployment.scale_time(config.time_factor)
         self._prefetch = SwitchPrefetch(self._deployment, config.grid)
@@ -88,7 +89,8 @@ class Study:
             finally:
                 self._prefetch.stop()
                 self._deployment.drop()
-                self._update(runs=self._invocation.runs())
+                grade = evidence_grade.of_records(self._directory.trials().values())
+                self._update(runs=self._invocation.runs(), evidence_grade=grade)
                 self._write()
             return self._invocation.measured
 

@@ -20,6 +20,7 @@ from harness.study.collect import LoadEnd, collect
 from harness.study.fault_injection import FaultInjector
 from harness.study.trial_context import TrialContext
 from harness.study.trial_record import LoadRun, Trial
+from harness.traffic import platform
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.run_load import load_spec, open_spec, run_load
 from harness.traffic.verification import require_usable, verify
@@ -70,13 +71,19 @@ def failed_record(planned: PlannedTrial, position: int, cause: str) -> TrialReco
 
 
 def _prepare(context: TrialContext, planned: PlannedTrial, position: int, servers: list[Host]) -> Trial:
-    """Reset the dependencies. Verify that exactly the cell's servers respond, and that the generator can use them."""
+    """Reset the dependencies. Verify that exactly the cell's servers respond, and that the generator can use them.
+
+    Of a platform that the user already runs only the responses are verified.
+    """
     cell = planned.cell
     dependency_reset.run(context.connections, context.inventory, cell.variables, context.grid.vars)
     trial_id = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
-    unloaded_s = verify(context, cell, servers, trial_id)
-    spec = _load_spec(context, planned, trial_id, servers[0])
-    _require_usable_once(context, cell, spec)
+    spec = _load_spec(context, planned, trial_id, servers[0] if servers else None)
+    if context.grid.platform is not None:
+        unloaded_s = platform.verify(context, cell, context.grid.platform, trial_id)
+    else:
+        unloaded_s = verify(context, cell, servers, trial_id)
+        _require_usable_once(context, cell, spec)
     return Trial(
         id=trial_id,
         planned=planned,
@@ -117,7 +124,7 @@ def _send_load(context: TrialContext, trial: Trial, on_start: Callable[[float], 
         result=result,
         watcher=watchers[0],
         generator=context.inventory.generator.name,
-        balancer=context.inventory.balancer.name,
+        balancer="" if context.grid.platform is not None else context.inventory.balancer.name,
     )
     if not injectors:
         return load
@@ -125,7 +132,7 @@ def _send_load(context: TrialContext, trial: Trial, on_start: Callable[[float], 
     return replace(load, failure=injectors[0].result(fail_at_s, start_at))
 
 
-def _load_spec(context: TrialContext, planned: PlannedTrial, trial_id: str, server: Host) -> LoadSpec:
+def _load_spec(context: TrialContext, planned: PlannedTrial, trial_id: str, server: Host | None) -> LoadSpec:
     """Return the cell's load. Its think times or arrivals are the same for every topology at this load in this block.
 
     Each load and each probe draws its own: a capacity is computed from several loads, and a common draw would bias all

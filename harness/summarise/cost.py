@@ -19,7 +19,7 @@ from harness.summarise.cells.cell import CellSummary
 from harness.summarise.sustainable_rate import SustainableRate, sustainable_rates
 from harness.summarise.topology_choice import Choice, TopologyCost, choose, fit, with_n_minus_1
 
-JUST_BELOW = 1 - 1e-9
+JUST_BELOW = 1 - 1e-7
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def summarise(
     levels = dict.fromkeys(level_of(levels) for levels in topologies)
     usd = hourly_by_type(prices, levels, grid.server_types) if grid.server_types else hourly(prices, records)
     rates = sustainable_rates(cells, grid.objectives, grid.time_factor, capacities)
-    return of_topologies(with_costs(topologies, rates, usd), grid.target, priced=prices.any_known)
+    return of_topologies(with_costs(topologies, rates, usd), grid.target_per_s, priced=prices.any_known)
 
 
 def of_topologies(found: Sequence[TopologyCost], target: float | None, *, priced: bool) -> CostSummary:

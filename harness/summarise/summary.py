@@ -9,11 +9,12 @@ from typing import Protocol
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
+from harness.records.evidence_grade import EvidenceGrade
 from harness.records.findings import Finding, Severity
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialRecord
 from harness.records.trial_path import TrialPath
-from harness.summarise import calibration, cost, objectives
+from harness.summarise import calibration, cost, evidence_grade, objectives
 from harness.summarise.calibration import CalibrationCheck
 from harness.summarise.capacity import by_topology, capacity, window
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
@@ -80,12 +81,13 @@ class Summary:
     gate: GateResult | None = None  # of two builds, where the grid has a gate
     objectives: list[ObjectiveResult] = field(default_factory=list)
     calibration: CalibrationCheck | None = None
+    evidence_grade: EvidenceGrade | None = None  # None without a valid trial
 
     @property
     def costs(self) -> CostSummary | None:
         """The topologies, where the study has a price or a target for them; else None."""
         found = self.topologies
-        return found if found and (found.priced or self.grid.target is not None) else None
+        return found if found and (found.priced or self.grid.target_per_s is not None) else None
 
     @property
     def has_requests_by_name(self) -> bool:
@@ -196,6 +198,7 @@ def of_cells(
         topologies=cost.summarise(grid, cells, capacities, records.values(), prices),
         objectives=objectives.judge(grid, cells, gains),
         calibration=calibration.of_study(grid, cells, gains, capacities),
+        evidence_grade=evidence_grade.of_records(records.values()),
     )
 
 

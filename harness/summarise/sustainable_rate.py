@@ -22,6 +22,7 @@ OWN = (
     Component.SERVER,
     Component.BALANCER,
     Component.DEPENDENCY,
+    Component.PLATFORM,
 )  # bottlenecks within a topology; with any other it may sustain more
 
 

@@ -142,7 +142,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     while True:  # at least once, on slow machines too
         found, failed = topology.rounds(spec)
         if failed is None and topology.is_reached(found):
-            _require_a_success(found)
+            require_a_success(found)
             return script_r0(found) if context.grid.has_script else weighted_r0(context.grid.requests, found)
         timeouts += failed is not None and failed.is_timeout
         # The first request to a server may take longer than any other.
@@ -161,7 +161,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     raise TrialFailed(f"responses did not come from exactly {', '.join(sorted(expected))}: {problem}")
 
 
-def _require_a_success(found: Sequence[Exchange]) -> None:
+def require_a_success(found: Sequence[Exchange]) -> None:
     """Raise TrialFailed if every request failed: a script may expect some failures, but not only failures."""
     if all(each.error is not None for each in found):
         kinds = ", ".join(sorted({f"{each.name}: {each.error}" for each in found}))

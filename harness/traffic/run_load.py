@@ -57,11 +57,13 @@ class Collected:
 def settings_of(context: TrafficContext, levels: Mapping[str, Any]) -> BalancerSettings:
     """Settings of the balancer for a cell's levels; without a cell the settings that are deployed first."""
     levels = {**tls.initial(context.grid), **levels}
-    return balancer_settings.of_levels(context.grid, levels, context.inventory.balancer.variables)
+    return balancer_settings.of_levels(context.grid, levels, context.inventory.balancer_variables)
 
 
 def target_url(context: TrafficContext, settings: BalancerSettings, server: Host | None) -> str:
-    """URL to which the load generators send: of the balancer, or of the only server of a cell without a balancer."""
+    """URL to which the load generators send: of the balancer, of the only server without one, or of a platform."""
+    if context.grid.platform is not None:
+        return context.grid.platform.url
     if settings.balancer.forwards:
         return context.inventory.balancer.url(Url.TARGET, tls=tls.is_on(settings))
     return f"http://{(server or context.inventory.servers[0]).address}"

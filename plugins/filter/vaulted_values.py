@@ -53,7 +53,7 @@ def vaulted_values(variables: Mapping[str, Any]) -> list[str]:
     """Each of them once; a variable that cannot be resolved has none."""
     found: set[str] = set()
     for name in variables:
-        if not name.startswith(PASSED_OVER):
+        if not str(name).startswith(PASSED_OVER):  # a name in an inventory may be a number
             try:
                 found.update(texts(variables[name]))
             except Exception:  # noqa: S112 - whatever its template does, it is not this filter's matter

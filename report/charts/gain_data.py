@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.grid import server_types
-from harness.records.trial import Component, TrialData
+from harness.records.trial import TrialData
 from harness.summarise.capacity.capacity import CapacityGain
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainKind
@@ -104,7 +104,7 @@ def _sums(saturated: Sequence[CellSummary], cells: Sequence[CellSummary]) -> Row
 
 def _ideals(cells: Sequence[CellSummary]) -> Rows:
     """Linear speedup m · X(smallest) / m0, from the best saturated cell of the smallest topology."""
-    saturated = [c for c in cells if c.tps and c.bottleneck == Component.SERVER]
+    saturated = [c for c in cells if c.tps and c.bottleneck.is_topology]
     if not saturated:
         return []
     if isinstance(saturated[0].topology, str):

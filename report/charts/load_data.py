@@ -9,7 +9,7 @@ from typing import Any
 from harness.grid.cells import SearchedCells
 from harness.grid.load import LOAD_FACTORS, level_of, without_load
 from harness.grid.types import Levels
-from harness.records.trial import Component, TrialData
+from harness.records.trial import TrialData
 from harness.records.trial_path import TrialPath
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.cells.cell import CellSummary
@@ -144,7 +144,7 @@ def _knees(summary: Summary) -> Rows:
             found[name] = {"topology": name, "load": limit.knee.users, "what": "knee"}
     for cell in sorted(summary.cells, key=lambda cell: level_of(cell.cell)):
         name = _topology(cell.cell)
-        if cell.bottleneck == Component.SERVER and name not in found:
+        if cell.bottleneck.is_topology and name not in found:
             found[name] = {"topology": name, "load": level_of(cell.cell), "what": SATURATION}
     return list(found.values())
 

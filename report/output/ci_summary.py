@@ -24,6 +24,7 @@ def markdown(report: Report, summary: Summary) -> str:
     judged = summary.objectives
     lines += [f"- {'met' if one.met else '**not met**'}: {_plain(one.text)}" for one in judged]
     lines += [""] if judged else []
+    lines += [f"**Evidence** {_plain(report.grade)}", ""] if report.grade else []
     return "\n".join([*lines, f"{_plain(f'{report.environment} Configuration {report.hash}, {report.state}.')}", ""])
 
 

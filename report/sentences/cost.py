@@ -23,7 +23,8 @@ def pieces(costs: CostSummary) -> str:
     """The sentences for all loads, as JSON: `words` apply up to the rate `to` (null: all above), `usd` is per hour."""
     found = [
         {
-            "to": None if each.up_to is None else script_data.number(each.up_to),
+            # A load that is missed ends a piece 1e-7 below it.
+            "to": None if each.up_to is None else script_data.number(each.up_to, digits=8),
             "words": visible(_with_price(each, MILLION)),
             "usd": _per_hour(each.choice),
         }

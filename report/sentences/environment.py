@@ -13,6 +13,10 @@ from report import phrases
 def sentences(study: StudyRecord, noise: float | None = None) -> str:
     """Some sentences for page 1; `noise` is the spread of a trial's throughput (0–1), None where it is unknown."""
     machine = study.where.machine
+    if platform := study.nominal_grid.platform:
+        types = _types(study) or (f"one {machine.cores}-core machine ({machine.cpu})" if machine else "")
+        source = f" The load came from {types}." if types else ""
+        return f"Measured at {platform.url}, a platform that {platform.scale} scaled and that was not observed.{source}"
     if study.kind in ("lab", "rehearsal"):
         on = f"one {machine.cores}-core machine ({machine.cpu})" if machine else "one machine"
         where = "in a Docker lab" if study.kind == "lab" else "on rehearsal machines, which are containers,"

@@ -7,6 +7,7 @@ from harness.summarise.summary import Summary
 from report import format as text
 from report import phrases
 from report.elements import MOST_LISTED, listed
+from report.sentences import grade
 
 SMALLEST_GAIN = 0.001  # that is printed
 
@@ -18,6 +19,7 @@ def sentences(study: StudyRecord, summary: Summary) -> list[tuple[str, str]]:
         ("Noise:", _noise(summary)),
         ("Servers:", _servers(summary)),
         ("Machine speed:", machine_speed_change(summary)),
+        ("Not available:", grade.of_study(summary.evidence_grade)),
         ("Calibration:", _calibration(study, summary)),
     ]
     return [(heading, f"{sentence}.") for heading, sentence in found if sentence]

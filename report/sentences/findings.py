@@ -129,7 +129,7 @@ def _narrower(summary: Summary, widest: Gain | None, target: float) -> str:
 
 def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) -> list[str]:
     """The load that idle servers need: the asymptotic bound, 20 % above saturation."""
-    saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.bottleneck == Component.SERVER]
+    saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.bottleneck.is_topology]
     idle: dict[str, list[Gain]] = {}
     for gain in gains:
         if gain.kind == GainKind.IDLE:

@@ -9,7 +9,7 @@ from typing import Any
 from harness.grid.load import VUSERS, factor_of
 from harness.grid.thresholds import DECLARED, Thresholds, overridden
 from harness.judge.balancing import Balancing
-from harness.judge.rules import RULES, Rule, generator
+from harness.judge.rules import RULES, Rule, generator, unavailable
 from harness.records.findings import Severity
 from harness.records.series import Sample
 from harness.records.trial import Outcome, TrialData, TrialRecord
@@ -34,15 +34,20 @@ def rule_table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
 def _rule_row(rule: Rule, judged: Sequence[TrialRecord], limits: Thresholds, *, round_robin: bool) -> list[str]:
     counts = dict.fromkeys(STATES, 0)
     examples: dict[str, str] = {}
+    lacking = 0
     for record in judged:
         mine = [finding for finding in record.findings if finding.rule == rule.id]
-        worst = next((severity for severity in STATES if any(f.severity == severity for f in mine)), None)
+        reason = record.context.unavailable.get(rule.id) if record.context else None
+        lacking += reason is not None
+        own = [finding for finding in mine if reason is None or finding.cause != unavailable.cause(reason)]
+        worst = next((severity for severity in STATES if any(f.severity == severity for f in own)), None)
         if worst is not None:
             counts[worst] += 1
         for finding in mine:
             examples.setdefault(finding.severity, finding.cause)
     violated = counts[Severity.INVALID] + counts[Severity.WARNING]
     findings = [f"{state}: {phrases.count(counts[s], 'trial')}" for s, state in STATES.items() if counts[s]]
+    findings += [f"not available: {phrases.count(lacking, 'trial')}"] if lacking else []
     return [
         rule.id,
         rule.requirement if round_robin else rule.where_free or rule.requirement,

@@ -65,11 +65,11 @@ def of(hosts: Inventory, known: frozenset[str], values: RoleValues | None = None
     return [*found, *_shared_addresses(hosts.hosts)]
 
 
-def missing_group(group: str, exists: bool) -> str:
-    """The message about a required group without hosts."""
+def missing_group(group: str, exists: bool, groups: tuple[str, ...] = GROUPS) -> str:
+    """The message about a required group without hosts; `groups` are all required ones."""
     what = "no host" if exists else "missing"
-    required = f"{', '.join(GROUPS[:-1])} and {GROUPS[-1]}"
-    return f"group {group}: {what}. Allowed: at least one host in each of {required}. Fix: list hosts below 'hosts:'."
+    required = f"each of {', '.join(groups[:-1])} and {groups[-1]}" if len(groups) > 1 else groups[0]
+    return f"group {group}: {what}. Allowed: at least one host in {required}. Fix: list hosts below 'hosts:'."
 
 
 def _group_members(hosts: Iterable[Host]) -> Iterable[Problem]:

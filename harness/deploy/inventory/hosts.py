@@ -18,6 +18,7 @@ from harness.records import secret_key
 from harness.secrecy import Masks
 
 GROUPS = ("load_balancers", "ml_servers", "load_generators")  # each needs a host
+OF_PLATFORM = ("load_generators",)  # the same for a study of a platform that the user already runs
 DEPENDENCIES = "dependencies"  # databases, caches and APIs that the servers share; may be empty
 ALL_GROUPS = (*GROUPS, DEPENDENCIES)
 SERVER_PORT = 8080  # default of the roles
@@ -189,7 +190,8 @@ class Inventory:
 
     @property
     def servers(self) -> list[Host]:
-        return self.group("ml_servers")
+        """Servers; empty for a platform that the user already runs."""
+        return [host for host in self.hosts if host.group == "ml_servers"]
 
     def server(self, name: str) -> Host:
         """The server of this name; raises KeyError if there is none."""
@@ -197,7 +199,13 @@ class Inventory:
 
     @property
     def balancer(self) -> Host:
+        """The balancer; raises BadInput where a platform that the user already runs has its own."""
         return self.group("load_balancers")[0]
+
+    @property
+    def balancer_variables(self) -> Mapping[str, Any]:
+        """Variables of the balancer's host; empty without one."""
+        return next((host.variables for host in self.hosts if host.group == "load_balancers"), {})
 
     @property
     def generator(self) -> Host:
@@ -220,8 +228,11 @@ class Inventory:
 
     @property
     def kind(self) -> str:
-        """What the servers are: "lab" (containers), "rehearsal" (machines that share one machine) or "hosts"."""
-        return self.servers[0].kind
+        """What the servers are: "lab" (containers), "rehearsal" (machines that share one machine) or "hosts".
+
+        Without servers, what the load generators are.
+        """
+        return (self.servers or self.generators)[0].kind
 
 
 def over_tls(url: str) -> str:

@@ -44,13 +44,17 @@ class Places:
     `found` is the output of harness/deploy/inventory/source_process.py for the path; empty if it printed nothing.
     """
 
-    def __init__(self, path: Path, found: dict[str, Any]) -> None:
+    def __init__(self, path: Path, found: dict[str, Any], groups: tuple[str, ...] = GROUPS) -> None:
         self.path = path
         self._found = found
+        self._groups = groups
 
     @classmethod
-    def read(cls, root: Path, path: Path) -> Places:
-        """Let Ansible read the path in a confined process. Raises BadInput if that exceeds its time or memory."""
+    def read(cls, root: Path, path: Path, groups: tuple[str, ...] = GROUPS) -> Places:
+        """Let Ansible read the path in a confined process; `groups` need a host.
+
+        Raises BadInput if that exceeds its time or memory.
+        """
         arguments = [str(root), str(path)]
         try:
             done = confined_process.run(
@@ -61,15 +65,15 @@ class Places:
         if confined_process.out_of_memory(done):
             raise BadInput(too_large(path))
         try:
-            return cls(path, json.loads(done.stdout.splitlines()[-1]))
+            return cls(path, json.loads(done.stdout.splitlines()[-1]), groups)
         except (ValueError, IndexError):
-            return cls(path, {})
+            return cls(path, {}, groups)
 
     def unread(self) -> list[str]:
         """Why Ansible cannot read the inventory, one message each; raises CannotRun if the cause is not in a file."""
         found = [line for attempts in self._by_source().values() for line in self._source(attempts)]
         found += [line for reasons in self._found.get("broken", []) for line in self._broken(reasons)]
-        return list(dict.fromkeys(found)) or self._empty_groups()
+        return list(dict.fromkeys(found)) or self.empty_groups()
 
     def unusable(self, known: frozenset[str], values: RoleValues | None = None) -> list[str]:
         """`unread`, or else problems of what Ansible reads; `known` and `values` as in `checks.of`."""
@@ -193,12 +197,16 @@ class Places:
         """The place of the innermost reason that has one; None if none has."""
         return next((FileLine(r["path"], r["line"] or 1) for r in reversed(reasons) if r["path"]), None)
 
-    def _empty_groups(self) -> list[str]:
+    def empty_groups(self) -> list[str]:
+        """A message for each required group without hosts."""
         groups = self._found.get("groups", {})
         if not groups:
             return []
-        empty = [name for name in GROUPS if not groups.get(name, {}).get("hosts")]
-        return [f"{self.where(Problem('', group=name))}: {missing_group(name, name in groups)}" for name in empty]
+        empty = [name for name in self._groups if not groups.get(name, {}).get("hosts")]
+        return [
+            f"{self.where(Problem('', group=name))}: {missing_group(name, name in groups, self._groups)}"
+            for name in empty
+        ]
 
     def _unresolved(self, reported: frozenset[str]) -> list[Located]:
         """Variables whose templates Ansible cannot resolve, unless a variable in `reported` is the reason."""

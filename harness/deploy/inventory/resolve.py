@@ -44,13 +44,15 @@ def find(
     name: str,
     usable: bool = True,
     notify: Callable[[str], None] = lambda _: None,
+    groups: tuple[str, ...] = hosts.GROUPS,
     server_types: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[Inventory, Path | None]:
     """The hosts of an inventory, and the folder of its snapshot if it executes programs; None otherwise.
 
-    Servers must be identical, or those of each type in `server_types` (type → names of its servers). Raises BadInput
-    with every problem, each with file and line; with `usable` false only if Ansible cannot read the inventory. Raises
-    CannotRun if a plugin cannot reach its service. `notify` gets one line before a program is run.
+    Servers must be identical, or those of each type in `server_types` (type → names of its servers). Each of `groups`
+    needs a host. Raises BadInput with every problem, each with file and line; with `usable` false only if Ansible
+    cannot read the inventory. Raises CannotRun if a plugin cannot reach its service. `notify` gets one line before a
+    program is run.
     """
     if unreadable := files.unreadable(path):
         raise BadInput(*unreadable)
@@ -63,12 +65,14 @@ def find(
     kept = root / ".state" / "inventory" / f"{sources_hash(root, source)}.json"
     found = _read_kept(kept, name)
     if found is None:
-        found = _resolved(root, source, path, name)
+        found = _resolved(root, source, path, name, groups)
         if usable:
             problems = checks.of(found, known_variables(root), RoleValues.read(root))
             unequal = checks.unequal(found, server_types)
             positions.reject(root, path, [*problems, *unequal, *_without_address(found)])
             _keep(kept, found)
+    elif not {host.group for host in found.hosts} >= set(groups):  # kept for a study that needs fewer groups
+        raise BadInput(*positions.Places.read(root, path, groups).empty_groups())
     elif usable:  # the kept hosts are checked, but for other types
         positions.reject(root, path, checks.unequal(found, server_types))
     return found, answer
@@ -86,7 +90,7 @@ def sources_hash(root: Path, inventory: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
+def _resolved(root: Path, source: Path, path: Path, name: str, groups: tuple[str, ...]) -> Inventory:
     """Resolve `source`: the inventory at `path`, or its snapshot. Raises as `find` does."""
     try:
         done = confined_process.run(
@@ -101,14 +105,14 @@ def _resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
     if "failed" in answer:
         if confined_process.out_of_memory(done):
             raise BadInput(positions.too_large(path))
-        if unusable := positions.Places.read(root, path).unusable(known_variables(root), RoleValues.read(root)):
+        if unusable := positions.Places.read(root, path, groups).unusable(known_variables(root), RoleValues.read(root)):
             raise BadInput(*unusable)
         raise DeployFailed(answer["failed"])
     described = answer["hosts"]
     # Ansible can read almost any text as INI: its words become hosts outside all groups.
     is_doubtful = any(host["ungrouped"] for _, host in described)
-    is_doubtful = is_doubtful or not {host["group"] for _, host in described} >= set(hosts.GROUPS)
-    if is_doubtful and (unread := positions.Places.read(root, path).unread()):
+    is_doubtful = is_doubtful or not {host["group"] for _, host in described} >= set(groups)
+    if is_doubtful and (unread := positions.Places.read(root, path, groups).unread()):
         raise BadInput(*unread)
     return hosts.from_descriptions(name, described)
 

@@ -12,6 +12,7 @@ import yaml
 from harness.grid.yamlcore import BadSyntax, NotYaml, compose
 
 MOST_HOSTS = 10_000  # in one pattern such as server-[1:20]
+_RESOLVER = yaml.resolver.Resolver()
 _GROUP_KEYS = ("hosts", "vars", "children")
 _RANGE = re.compile(r"\[(?:(\d*):(\d+)|([a-zA-Z]):([a-zA-Z]))(?::(\d+))?\]")
 
@@ -89,3 +90,20 @@ def _ignored_keys(file: Path, group: str, node: yaml.Node, found: list[str], vis
         elif name == "children" and isinstance(value, yaml.MappingNode):
             for child, inside in value.value:
                 _ignored_keys(file, str(child.value), inside, found, visited)
+        elif name == "vars":
+            found += _untextual_names(file, f"group {group}", value)
+        elif name == "hosts" and isinstance(value, yaml.MappingNode):
+            for host, variables in value.value:
+                found += _untextual_names(file, str(host.value), variables)
+
+
+def _untextual_names(file: Path, of: str, variables: yaml.Node) -> Iterator[str]:
+    """Messages about names of variables that YAML 1.1, which Ansible reads, takes as numbers or booleans."""
+    for key, _ in variables.value if isinstance(variables, yaml.MappingNode) else ():
+        if isinstance(key, yaml.ScalarNode) and not key.style:
+            tag = _RESOLVER.resolve(yaml.ScalarNode, key.value, (True, False))  # type: ignore[no-untyped-call] # of PyYAML
+            if tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
+                yield (
+                    f"{file}:{key.start_mark.line + 1}: {of}: the variable's name {key.value!r} is no text in YAML. "
+                    "Allowed: letters, digits and underscores, beginning with a letter."
+                )

@@ -20,7 +20,11 @@ from harness.records.trial import Outcome
 __all__ = ["RULES", "Rule", "collapse", "judge", "outcome_of"]
 
 RULES = (
-    Rule(id="E3", requirement="one row per second, CPU readings of every host", apply=(series.whole, series.readings)),
+    Rule(
+        id="E3",
+        requirement="one row per second, CPU readings of every host",
+        apply=(series.whole, series.readings, unavailable.of("E3")),
+    ),
     Rule(
         id="E5",
         requirement="each user waits for a response or thinks",
@@ -49,7 +53,7 @@ RULES = (
     Rule(
         id="E8",
         requirement="requests succeed and no server dies",
-        apply=(failures.rows_ran_out, failures.errors, failures.logins),
+        apply=(failures.rows_ran_out, failures.errors, failures.logins, unavailable.of("E8")),
         figure=("error_rate", "errors"),
     ),
     Rule(
@@ -66,7 +70,7 @@ RULES = (
     Rule(
         id="E11",
         requirement="machines are quiet, processors identical",
-        apply=(machines.noise,),
+        apply=(machines.noise, unavailable.of("E11")),
         figure=("figures.foreign_cpu", "foreign CPU"),
     ),
     Rule(
@@ -83,8 +87,14 @@ RULES = (
     Rule(
         id="E14", requirement="exactly the cell's servers responded", apply=(servers.served_by, unavailable.of("E14"))
     ),
-    Rule(id="E23", requirement="paced servers have the CPU for their rate", apply=(pace.kept_rate,)),
-    Rule(id="E24", requirement="exactly the planned servers fail, at the planned time", apply=(failover.as_planned,)),
+    Rule(
+        id="E23", requirement="paced servers have the CPU for their rate", apply=(pace.kept_rate, unavailable.of("E23"))
+    ),
+    Rule(
+        id="E24",
+        requirement="exactly the planned servers fail, at the planned time",
+        apply=(failover.as_planned, unavailable.of("E24")),
+    ),
 )
 
 

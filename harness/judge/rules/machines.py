@@ -16,6 +16,8 @@ from harness.words import percent
 def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E11: the hypervisor (steal) and processes outside the study used little CPU; processors are identical."""
     severe = Severity.WARNING if seen.kind == "hosts" else Severity.NOTE
+    # The containers of a lab's machine may be those of a platform that the study does not observe.
+    is_known = bool(seen.expected_servers) or seen.kind == "hosts"
     for machine in dict.fromkeys(m.machine for m in seen.machines):
         rows = [m for m in seen.machines if m.machine == machine and in_window(seen, m.t_s)]
         steal = sorted(m.steal_share for m in rows)
@@ -36,8 +38,9 @@ def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         if foreign is not None and foreign > limits.foreign_cpu:
             yield Finding(
                 rule="E11",
-                severity=Severity.WARNING,
-                cause=f"{machine}: the CPU utilization by processes outside the study was {percent(foreign)}",
+                severity=Severity.WARNING if is_known else Severity.NOTE,
+                cause=f"{machine}: the CPU utilization by processes outside the study was {percent(foreign)}"
+                + ("" if is_known else ", which may be those of the platform"),
                 next_step="find these processes (top), and repeat the study when the machine is quiet",
                 figure=foreign,
                 threshold=limits.foreign_cpu,

@@ -222,7 +222,7 @@ def between(smaller: Capacity, larger: Capacity, limits: Thresholds) -> Capacity
 
 def _limit(smaller: Capacity, larger: Capacity) -> GainObstacle | None:
     """The bottleneck of the sides whose capacity is not set by their servers, that of the smaller one first."""
-    others = [(one, one.limit) for one in (smaller, larger) if one.limit and one.limit.component != Component.SERVER]
+    others = [(one, one.limit) for one in (smaller, larger) if one.limit and not one.limit.component.is_topology]
     if not others:
         return None
     alike = [(one, limit) for one, limit in others if limit.component == others[0][1].component]

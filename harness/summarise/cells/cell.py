@@ -374,5 +374,5 @@ def _worst(alike: Sequence[TrialRecord], of: int = 0) -> _Cause:
 
 def saturated(cells: Sequence[CellSummary]) -> block_model.Table:
     """Trials of the cells with a server bottleneck, which have similar noise: cell → block → TPS."""
-    found = [cell for cell in cells if cell.bottleneck == Component.SERVER and not cell.rejections]
+    found = [cell for cell in cells if cell.bottleneck.is_topology and not cell.rejections]
     return {cell.name: cell.by_block for cell in found if cell.by_block}

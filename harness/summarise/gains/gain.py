@@ -154,13 +154,11 @@ class Gain:
         """Gain / step ideal; of a lower bound that of its low end."""
         if self.ratio is None or not self.is_statement:
             return None
-        if self.step_ideal is None:
-            return None
         if self.linear:
             measured = self.linear.efficiency
             return measured.low if self.kind is GainKind.LOWER_BOUND and measured.low else measured.value
         value = self.ratio.low if self.kind is GainKind.LOWER_BOUND and self.ratio.low else self.ratio.value
-        return value / self.step_ideal
+        return value / self.step_ideal if self.step_ideal else None
 
     @property
     def efficiency_interval(self) -> tuple[float, float] | None:
@@ -337,22 +335,24 @@ def _kind(
     if smaller.bottleneck.is_load:
         text = f"load-limited: {_serves(smaller)}"
         return GainKind.IDLE, GainObstacle(ObstacleKind.LOAD_LIMITED, text, (smaller.topology,))
-    if smaller.bottleneck != Component.SERVER:
+    if not smaller.bottleneck.is_topology:
         return GainKind.NOT_MEASURABLE, _bottleneck(smaller)
     if larger.bottleneck.is_load:
         return GainKind.LOWER_BOUND, GainObstacle(ObstacleKind.LOAD_LIMITED, _serves(larger), (larger.topology,))
-    if larger.bottleneck != Component.SERVER:
+    if not larger.bottleneck.is_topology:
         return GainKind.LOWER_BOUND, _bottleneck(larger)
     return GainKind.GAIN, None
 
 
 def _remark(smaller: CellSummary, larger: CellSummary, unknown: str) -> str:
-    """A slower server, equal shares of unequal servers and the next bottleneck, as a clause; empty without any."""
+    """A whole platform, a slower server, equal shares of unequal servers and the next bottleneck; empty without any."""
     slow = next((cell.slow_server.comparison for cell in (larger, smaller) if cell.slow_server), "")
+    whole = PLATFORM if Component.PLATFORM in (smaller.bottleneck, larger.bottleneck) else ""
     following = f"next bottleneck: {larger.next_bottleneck}" if larger.next_bottleneck else ""
-    return "; ".join(reason for reason in (slow, linear.equal_shares(larger), unknown, following) if reason)
+    return "; ".join(filter(None, (whole, slow, linear.equal_shares(larger), unknown, following)))
 
 
+PLATFORM = "a gain of the whole platform, whose components were not observed"
 SERVER_FAILURE = "servers fail in mid-trial, so the mean throughput describes neither topology (rule E24)"
 
 
@@ -396,5 +396,5 @@ def _conclusion(
         return Conclusion.NONE
     if kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE):
         return Conclusion.NOT_MEASURABLE
-    is_bound, efficiency = kind is GainKind.LOWER_BOUND, speedup.efficiency if speedup else None
-    return conclusion.of_scaling(ratio, ideal, limits, lower_bound=is_bound, efficiency=efficiency)
+    is_bound = kind is GainKind.LOWER_BOUND
+    return conclusion.of_scaling(ratio, ideal, limits, lower_bound=is_bound, efficiency=speedup and speedup.efficiency)

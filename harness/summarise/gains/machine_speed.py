@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
-from harness.records.trial import Component, TrialRecord
+from harness.records.trial import TrialRecord
 from harness.records.trial_path import TrialPath
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain
@@ -72,7 +72,7 @@ def of_trials(records: Mapping[str, TrialRecord]) -> MachineSpeed | None:
         logs = np.log([[of[role] for role in roles] for of in known])
         index = np.median(logs - logs.mean(axis=0), axis=1)
         costs |= {where: math.exp(value) for where, value in zip(trials, index, strict=True)}
-        if all(record.component == Component.SERVER for record in trials.values()):
+        if all(record.component.is_topology for record in trials.values()):
             rates = np.log([record.tps_mean or math.nan for record in trials.values()])
             pairs += zip(index.tolist(), (rates - rates.mean()).tolist(), strict=True)
     return MachineSpeed(costs, _correlation(pairs)) if costs else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains import mix
 from harness.summarise.statistics import intervals, usl
@@ -35,7 +34,7 @@ def usl_fits(cells: Sequence[CellSummary], mix_held: float) -> dict[str, UslFit]
     """
     loads: dict[str, dict[int, list[float]]] = {}
     for cell in alike(cells, mix_held):
-        if cell.bottleneck == Component.SERVER and cell.by_block and isinstance(cell.topology, int):
+        if cell.bottleneck.is_topology and cell.by_block and isinstance(cell.topology, int):
             loads.setdefault(load_name(cell.others), {})[cell.servers] = list(cell.by_block.values())
     fitted = {load: usl.fit(rates) for load, rates in loads.items()}
     return {load: fit for load, fit in fitted.items() if fit is not None}
@@ -45,7 +44,7 @@ def efficiency_profiles(cells: Sequence[CellSummary], mix_held: float) -> dict[s
     """Efficiencies with intervals and serial fractions by load, for loads with two topologies; arguments as above."""
     loads: dict[str, dict[int, CellSummary]] = {}
     for cell in alike(cells, mix_held):
-        if cell.bottleneck == Component.SERVER and cell.tps is not None and isinstance(cell.topology, int):
+        if cell.bottleneck.is_topology and cell.tps is not None and isinstance(cell.topology, int):
             loads.setdefault(load_name(cell.others), {})[cell.servers] = cell
     profiles = {load: _profile(by_servers) for load, by_servers in loads.items()}
     return {load: profile for load, profile in profiles.items() if profile is not None}

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.deploy.inventory import files, resolve
+from harness.deploy.inventory.hosts import OF_PLATFORM
 from harness.deploy.inventory.positions import Places, environment
 from harness.deploy.inventory.resolve import known_variables
 from harness.deploy.role_values import RoleValues
@@ -70,7 +71,9 @@ def test_a_file_of_variables_next_to_an_inventory_file_is_noticed(tmp_path: Path
 
 
 def test_an_inventory_that_is_not_there_is_reported_with_those_that_are(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"no such path \(got 'inventory/laboratory'\)\. In this project: inventory/ec2"):
+    with pytest.raises(
+        BadInput, match=r"no such path \(got 'inventory/laboratory'\)\. In this project: inventory/compose"
+    ):
         files.resolve_path(ROOT, "inventory/laboratory", tmp_path, "--inventory")
 
 
@@ -102,3 +105,18 @@ def test_a_byte_order_mark_in_an_ini_inventory_is_reported(tmp_path: Path) -> No
     file.write_text("[ml_servers]\nserver-1\n", encoding="utf-8-sig")
     expected_fix = "begins with a byte order mark. Fix: save the file as UTF-8 without it."
     assert files.unreadable(file) == [f"{file}:1: {expected_fix}"]
+
+
+def test_an_inventory_of_load_generators_only_serves_a_platform_and_no_other_study() -> None:
+    """Also once its description is kept, which the first study does."""
+    folder = ROOT / "inventory" / "compose"
+    for _ in range(2):
+        found, _ = resolve.find(ROOT, folder, "inventory/compose", groups=OF_PLATFORM)
+        assert [host.name for host in found.hosts] == ["generator"]
+        assert found.servers == []
+        assert found.balancer_variables == {}
+        assert found.kind == "lab"
+        with pytest.raises(BadInput) as caught:
+            resolve.find(ROOT, folder, "inventory/compose")
+        missing = [problem.split(": ")[1] for problem in caught.value.problems]
+        assert missing == ["group load_balancers", "group ml_servers"]

@@ -12,6 +12,7 @@ import pytest
 
 from harness.errors import BadInput
 from harness.grid import yamlfile
+from harness.records.directory import StudyDirectory
 from harness.study.config import resolve
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -198,6 +199,19 @@ def test_a_grid_may_come_from_a_pipe(tmp_path: Path) -> None:
     writer.start()
     assert yamlfile.load(pipe).data == {"name": "piped"}
     writer.join()
+    writer = threading.Timer(0.0, pipe.write_bytes, [(ROOT / "grids" / "smoke.yaml").read_bytes()])
+    writer.start()
+    assert resolve(ROOT, tmp_path, pipe).grid.name == "smoke", "no part of the program reads it a second time"
+    writer.join()
+
+
+def test_results_that_are_a_file_are_reported(tmp_path: Path) -> None:
+    file = tmp_path / "results"
+    file.touch()
+    with pytest.raises(BadInput, match=r"--results: .*results is not a directory"):
+        resolve(ROOT, file, ROOT / "grids" / "smoke.yaml")
+    with pytest.raises(BadInput, match=r"results: is not a directory\. Fix: give a directory below results/"):
+        StudyDirectory(file).need_study()
 
 
 def test_the_first_hundred_of_thousands_of_problems_are_listed(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import BadInput
-from harness.grid.schema import Service
+from harness.grid.service import Service
 from harness.observe.counts import OwnCounts
 from harness.observe.exposition import OURS, Counting, names, slots
 

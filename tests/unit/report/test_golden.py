@@ -46,7 +46,7 @@ def test_the_text_of_the_page_is_the_approved_one(report: Callable[[str], Report
 def test_no_figure_has_digits_that_depend_on_the_processor(report: Callable[[str], Report], name: str) -> None:
     drawn = json.dumps([drawing.specification(chart) for chart in report(name).charts.values()])
     for figure in re.findall(r"(?<![\w.])\d+\.\d+", drawn + page(report(name))):
-        assert len(figure.replace(".", "").strip("0")) <= 10, figure
+        assert len(figure.replace(".", "").strip("0")) <= 8, figure
 
 
 @pytest.mark.parametrize("name", STUDIES)

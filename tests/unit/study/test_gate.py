@@ -10,6 +10,8 @@ import pytest
 
 from commands import gate as command
 from commands.console import Console
+from commands.gate import check_files
+from harness.errors import BadInput
 from harness.study import check
 from harness.summarise.comparison.gate import GateConclusion
 from harness.summarise.statistics import sequential
@@ -126,3 +128,13 @@ def test_the_report_of_a_gate_has_its_conclusion_and_both_builds(
     assert "it needs two topologies" not in page
     assert ci_summary.junit(report, summary).count("<testcase") == 3
     assert summarise_directory(directory).gate == summary.gate
+
+
+def test_files_that_cannot_be_written_are_reported_before_a_gate_measures(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        check_files({"--markdown": tmp_path, "--junit": tmp_path / "none" / "a.xml"})
+    assert caught.value.problems == (
+        f"--markdown: {tmp_path}: is a directory. Allowed: the name of a file",
+        f"--junit: {tmp_path / 'none' / 'a.xml'}: its folder does not exist. Fix: create it, or name another file",
+    )
+    check_files({"--markdown": tmp_path / "a.md", "--junit": None})

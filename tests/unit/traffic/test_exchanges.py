@@ -245,6 +245,6 @@ def test_a_plain_request_is_sent_by_the_studys_own_client() -> None:
 def test_a_script_whose_requests_all_fail_is_reported_with_their_kinds() -> None:
     failed = failure_kind.parse("script no label")
     half = [Exchange(name="one", status=200, server=ADDRESSES[0], took_s=0.01, error=each) for each in (failed, None)]
-    exchanges._require_a_success(half)  # a script may expect some failures
+    exchanges.require_a_success(half)  # a script may expect some failures
     with pytest.raises(TrialFailed, match=r"every request of the script failed \(one: script no label\). Fix: try"):
-        exchanges._require_a_success(half[:1])
+        exchanges.require_a_success(half[:1])
