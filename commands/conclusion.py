@@ -42,7 +42,7 @@ def in_short(gains: Sequence[Gain | CapacityGain]) -> str:
 
 
 def _gain(gain: Gain | CapacityGain) -> str:
-    step = f"{gain.from_servers} → {gain.to_servers} servers"
+    step = f"{gain.step} servers"
     if gain.ratio is None:
         return f"{step} –"
     bound = {GainKind.LOWER_BOUND: "at least ", GainKind.NOT_MEASURABLE: "not measurable, "}

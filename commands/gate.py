@@ -112,6 +112,8 @@ def gate_grid(
         option = "--servers"
         if servers is not None:
             loads.check_level("servers", servers)
+            if grid.server_types:
+                raise ValueError("only valid without server_types. Fix: leave it out for the smallest topology")
         option = "--time"
         rule = Gate.model_validate({"tolerance": tolerance})
         return derive.gated(grid, builds, rule, load_s, servers, level)

@@ -49,9 +49,9 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{shown} %".replace("-", "−")
 
 
-def servers(count: int) -> str:
-    """Format a number of servers, as in "1 server" or "3 servers"."""
-    return "1 server" if count == 1 else f"{count} servers"
+def servers(level: int | str) -> str:
+    """Format a level of `servers`: "1 server", "3 servers", "1 small server" or "2 small + 1 large servers"."""
+    return f"{level} server" if str(level).partition(" ")[0] == "1" and "+" not in str(level) else f"{level} servers"
 
 
 TLS = "_lb_tls"  # ending of a balancer's variable that turns on HTTPS

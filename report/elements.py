@@ -109,7 +109,7 @@ def _cut(field: str, notes: dict[str, str]) -> str:
 
 def cell_name(cell: CellSummary) -> str:
     """The name of a cell: "2 servers at 1000 users"."""
-    return f"{phrases.count(cell.servers, 'server')} at {load_name(cell.others)}"
+    return f"{phrases.topology(cell.cell)} at {load_name(cell.others)}"
 
 
 def anchor(levels: Levels) -> str:
@@ -139,7 +139,7 @@ def listed(figures: list[tuple[Gain, str]]) -> str:
     """Figures of steps, grouped by load: "1000 users 1 → 2 [1.9, 2.1], 2 → 3 [1.4, 1.5]"."""
     loads: dict[str, list[str]] = {}
     for gain, figure in figures:
-        step = f"{gain.from_servers} → {gain.to_servers} {figure}".replace(" ", "\u00a0")
+        step = f"{gain.step} {figure}".replace(" ", "\u00a0")
         loads.setdefault(load_name(gain.others), []).append(step)
     return "; ".join(f"{load} {', '.join(steps)}" for load, steps in loads.items())
 
@@ -154,5 +154,6 @@ def evenly(items: Sequence[Item], most: int) -> list[Item]:
 def drawn(cells: Sequence[CellSummary]) -> list[CellSummary]:
     """The cells that charts show: all, or some loads and topologies at even distances where there are many."""
     loads = evenly(list(dict.fromkeys(load_name(cell.others) for cell in cells)), MOST_LOADS)
-    topologies = evenly(sorted({cell.servers for cell in cells}), MOST_TOPOLOGIES)
-    return [cell for cell in cells if load_name(cell.others) in loads and cell.servers in topologies]
+    ordered = sorted(cells, key=lambda cell: cell.servers)
+    topologies = evenly(list(dict.fromkeys(cell.topology for cell in ordered)), MOST_TOPOLOGIES)
+    return [cell for cell in cells if load_name(cell.others) in loads and cell.topology in topologies]

@@ -82,7 +82,7 @@ def topology(option: TopologyCost) -> str:
     """The name of a topology: "3 servers" or "3 servers with nginx_lb_method least_conn"."""
     rest = {name: level for name, level in option.topology.items() if name != "servers"}
     levels = load_name(rest)
-    return phrases.count(option.servers, "server") + (f" with {levels}" if levels else "")
+    return phrases.topology(option.topology) + (f" with {levels}" if levels else "")
 
 
 def throughput(found: SustainableRate | None, least: str = "at least ") -> str:

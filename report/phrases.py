@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+from harness.grid import server_types
+from harness.grid.types import Levels
+from harness.words import servers
+
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 CARDINALS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -11,6 +15,11 @@ CARDINALS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "ni
 def count(number: int, noun: str) -> str:
     """A number with its noun: "1 server" or "3 servers"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def topology(levels: Levels) -> str:
+    """The servers of a cell: "3 servers", or "2 small + 1 large servers"."""
+    return servers(server_types.level_of(levels))
 
 
 def cardinal(number: int) -> str:

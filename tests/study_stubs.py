@@ -12,7 +12,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -51,13 +51,17 @@ SLOTS = 14
 SERVICE_S = 0.05
 
 
-def inventory(servers: int) -> Inventory:
-    """Return hosts of a lab with paced servers and time factor 1."""
-    own = {"lab_server_capacity": f"{CAPACITY_PER_S}/s", "lab_service_time": "50ms", "lab_time_scaling": 1}
+def inventory(servers: int, speeds: Sequence[float] = ()) -> Inventory:
+    """Return hosts of a lab with paced servers and time factor 1; `speeds` are relative to the usual capacity."""
+    own = {"lab_service_time": "50ms", "lab_time_scaling": 1}
+    rates = [CAPACITY_PER_S * speed for speed in speeds or [1.0] * servers]
     urls = {"study_url": "http://site", "study_control_url": "http://control", "study_target_url": "http://balancer"}
     hosts = [Host.parse("balancer", "load_balancers", urls)]
     hosts += [
-        Host.parse(f"server-{n}", "ml_servers", {"private_ip": f"10.0.0.{n}", **own}) for n in range(1, servers + 1)
+        Host.parse(
+            f"server-{n}", "ml_servers", {"private_ip": f"10.0.0.{n}", "lab_server_capacity": f"{rate:g}/s", **own}
+        )
+        for n, rate in enumerate(rates, 1)
     ]
     hosts.append(Host.parse("generator", "load_generators", {}))
     common = {"study_container_engine": "local"}
@@ -73,8 +77,10 @@ class FakeSite:
     The servers of a grid with `target.url` are those of the user's platform, which is in no inventory.
     """
 
-    def __init__(self, servers: int = 2) -> None:
-        self.inventory = inventory(servers)
+    def __init__(self, servers: int = 2, speeds: Sequence[float] = (), *, by_load: bool = False) -> None:
+        self.inventory = inventory(servers, speeds)
+        self.speeds = {f"server-{n}": speed for n, speed in enumerate(speeds or [1.0] * servers, 1)}
+        self.by_load = by_load  # whether faster servers get more requests, as with least_conn
         self.journal: list[str] = []
         self.events: list[Event] = []
         self.broken: dict[int, str] = {}  # number of servers → error of a switch to this number
@@ -214,14 +220,14 @@ class FakeSite:
             out = self.dead | self.cut_off
             gone = {n for n in out if self.began_at + t_s >= self.ended_at[n] + self.left_out_after_s}
             servers = [name for name in servers if name not in gone]
-        given = self.capacity_per_s * len(servers)
+        given = self.capacity_per_s * self.together(servers)
         answered = round(
             min(offered_per_s, CEILING_PER_S if load.trial == ceiling.TRIAL else given if alive else math.inf)
         )
         failed = answered * (len(servers) - len(alive)) // len(servers)
         completed = answered - failed
         counts = self.counted.setdefault(load.trial, {name: Counter() for name in servers})
-        each = {name: ("200", completed // len(alive) + (n < completed % len(alive))) for n, name in enumerate(alive)}
+        each = {name: ("200", number) for name, number in self.divided(completed, alive).items()}
         each |= {name: ("502", failed // (len(servers) - len(alive))) for name in servers if name not in alive}
         for name, (status, number) in each.items():
             counts[name][status] += number
@@ -255,6 +261,19 @@ class FakeSite:
             HostSample(t_s=t_s + 1.0, host=name, cpu_cores=0.1, throttled_share=0.0, memory_mb=90.0) for name in running
         ]
         return row
+
+    def together(self, servers: Sequence[str]) -> float:
+        """Return the speed of several servers: with equal shares of the requests the slowest one limits all."""
+        speeds = [self.speeds[name] for name in servers]
+        return sum(speeds) if self.by_load else len(speeds) * min(speeds, default=1.0)
+
+    def divided(self, requests: int, servers: Sequence[str]) -> dict[str, int]:
+        """Divide requests among servers: equally, or by their speeds."""
+        weights = [self.speeds[name] if self.by_load else 1.0 for name in servers]
+        if not weights:
+            return {}
+        bounds = [round(requests * sum(weights[:n]) / sum(weights)) for n in range(len(servers) + 1)]
+        return {name: bounds[n + 1] - bounds[n] for n, name in enumerate(servers)}
 
     def control(self, name: str, path: str) -> httpx.Response:
         """Return the response of the balancer's control port for a server."""
@@ -564,7 +583,10 @@ class FakeWatcher(Watcher):
     def slots(self) -> dict[str, dict[str, float]]:
         rows = window_stats.window(self._site.rows, *self._steady)
         alive = [server.name for server in self._paced if server.name not in self._site.dead]
-        answers = sum(row.completed for row in rows) / max(1, len(self._paced))
-        busy = SLOTS * answers / self._site.capacity_per_s
-        slots = {"offered": max(busy, float(SLOTS * len(rows))), "busy": busy, "lost": 0.0, "late": 0.0}
-        return {name: {**slots, "answers": answers} for name in alive}
+        names = [server.name for server in self._paced]
+        found = {}
+        for name, answers in self._site.divided(sum(row.completed for row in rows), names).items():
+            busy = SLOTS * answers / self._site.capacity_per_s
+            offered = max(busy, SLOTS * self._site.speeds[name] * len(rows))
+            found[name] = {"offered": offered, "busy": busy, "lost": 0.0, "late": 0.0, "answers": float(answers)}
+        return {name: slots for name, slots in found.items() if name in alive}

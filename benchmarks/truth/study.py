@@ -175,7 +175,7 @@ def _count_study(count: Tally, scenario: Scenario, summary: Summary) -> None:
             continue
         count.with_interval[step] += 1
         count.covered[step] += ratio.low <= truth <= ratio.high
-        ideal = gain.step_ideal
+        ideal = gain.step_ideal or 0.0
         contradicts = {
             Conclusion.LOWER: truth >= 1,
             Conclusion.SUB_LINEAR: truth >= ideal,

@@ -24,6 +24,7 @@ BODY, FIELDS, RESPONSE = (
     "nginx_lb_proxy_buffer_size",
 )
 _UNDERSCORES, _INVALID = "nginx_lb_underscores_in_headers", "nginx_lb_ignore_invalid_headers"
+TEMPLATE = "nginx_lb_template"
 # The role's defaults, by nginx_lb_settings.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "stock": {BODY: "1m", FIELDS: "4 8k", RESPONSE: "4k", _UNDERSCORES: False, _INVALID: True},
@@ -86,7 +87,9 @@ class Nginx(Balancer):
         return f"{seconds:g}s"
 
     def settings(self, named: Named) -> dict[str, Any]:
-        """The method, and how a failing server is handled."""
+        """The method, and how a failing server is handled; a template of the user's own has its own settings."""
+        if named(TEMPLATE):
+            return {"method": TEMPLATE}
         return {
             "method": str(named("nginx_lb_method") or "round_robin"),
             "max_fails": whole(named("nginx_lb_max_fails")),

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.balancers import registry
-from harness.deploy import script_context, tls
+from harness.deploy import balancer_template, script_context, tls
 from harness.deploy.ansible import Ansible, Playbook
+from harness.deploy.balancer_template import VARIABLE
 from harness.errors import DeployFailed
 from harness.grid.cell import Cell
 from harness.grid.load_generators import LOAD_GENERATORS
@@ -69,6 +70,11 @@ class Deployment:
         self.images = _images(grid)  # of the service, if the grid compares images
         self.fixed = _fixed(grid, self.images)
         self._script = grid.dataset.script if grid.dataset else None
+        templates = grid.dataset.templates if grid.dataset else {}
+        self._templates = balancer_template.copies(ansible.root, templates) if templates else {}
+        if templates and VARIABLE not in {*grid.vars, *grid.factors}:  # set by the inventory
+            self.fixed[VARIABLE] = next(iter(templates))
+        self.fixed = balancer_template.in_variables(self.fixed, self._templates)
 
     def deploy(self, on_task: Callable[[str], None]) -> None:
         """Deploy everything with all servers up; raises DeployFailed."""
@@ -143,7 +149,7 @@ class Deployment:
         # The order of servers changes nothing, and must not look like a change.
         balancer = self._balancer_of(placement.cell.by_name)
         wanted: dict[str, Any] = {**self.fixed, ROLE: balancer.role, "study_servers": sorted(placement.servers)}
-        wanted |= variables
+        wanted |= balancer_template.in_variables(variables, self._templates)
         if not all(each.forwards for each in self._balancers):  # Locust accepts one target, so it is started again
             wanted[TARGET] = "" if balancer.forwards else placement.servers[0]
         before = self._applied

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from harness.balancers.balancer import Distribution
+from harness.deploy import balancer_settings
 from harness.deploy.inventory.hosts import Inventory
 from harness.errors import BadInput, CannotRun
 from harness.grid import units
 from harness.grid.schema import Grid
+from harness.grid.server_rates import ServerRates
 from harness.words import short
 
 # Variables of an inventory's servers that a grid may also set.
@@ -26,18 +29,18 @@ DEPENDENCIES_SHARE = 0.20  # taken from the servers, in an inventory with depend
 class Lab:
     """Settings of servers that share one machine.
 
-    `capacity_per_s` is the rate of every paced server and `service_s` its service time; None and 0 for servers that are
-    not paced, for example those of a user's own image. `time_scaling` is the set factor of time scaling; None for auto.
+    `rates` are those of paced servers and `service_s` their service time; None and 0 for servers that are not paced,
+    for example those of a user's own image. `time_scaling` is the set factor of time scaling; None for auto.
     """
 
-    capacity_per_s: float | None
+    rates: ServerRates | None
     service_s: float
     time_scaling: float | None
 
     @property
     def paced(self) -> bool:
         """Whether its servers are paced."""
-        return self.capacity_per_s is not None
+        return self.rates is not None
 
 
 def of(grid: Grid, inventory: Inventory) -> Lab | None:
@@ -53,16 +56,33 @@ def of(grid: Grid, inventory: Inventory) -> Lab | None:
         if value
     ]
     capacity = max(capacities, default=None)
-    if _has_own_image(grid, inventory):
-        capacity = None
+    rates = _rates(grid, inventory, capacity) if capacity and not _has_own_image(grid, inventory) else None
     factor = values["lab_time_scaling"]
     return Lab(
-        capacity_per_s=capacity,
-        service_s=_read("lab_service_time", units.duration_s, values["lab_service_time"] or "50ms")
-        if capacity
-        else 0.0,
+        rates=rates,
+        service_s=_read("lab_service_time", units.duration_s, values["lab_service_time"] or "50ms") if rates else 0.0,
         time_scaling=None if factor in (None, "", "auto") else _read("lab_time_scaling", _factor, factor),
     )
+
+
+def _rates(grid: Grid, inventory: Inventory, capacity_per_s: float) -> ServerRates | None:
+    """The rates of paced servers: equal ones, or those of each type by its first server."""
+    if not grid.server_types:
+        return ServerRates(capacity_per_s)
+    by_type = {}
+    for name, servers in grid.server_types.items():
+        value = inventory.server(servers[0]).variables.get("lab_server_capacity")
+        if not value:
+            return None
+        by_type[name] = _read("lab_server_capacity", units.per_second, value)
+    host = inventory.balancer.variables
+    settings = [balancer_settings.of_levels(grid, each.by_name, host) for each in grid.cells.topologies]
+    even = all(
+        each.balancer.methods.get(str(each.own("method") or "round_robin")) is Distribution.EVEN
+        and not each.own("template")
+        for each in settings
+    )
+    return ServerRates(min(by_type.values()), by_type, even)
 
 
 def _has_own_image(grid: Grid, inventory: Inventory) -> bool:

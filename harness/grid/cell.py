@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.grid import load
+from harness.grid import load, server_types
 from harness.grid.load import BALANCER, LOAD_FACTORS, RATE, VUSERS
+from harness.grid.server_types import ServersLevel
 from harness.grid.types import Level
 
 OWN_FACTORS = ("servers", *LOAD_FACTORS, "fail_servers", BALANCER)
@@ -25,7 +26,12 @@ class Combination:
     @property
     def servers(self) -> int:
         """Number of servers."""
-        return int(self.by_name["servers"])
+        return server_types.count(self.by_name["servers"])
+
+    @property
+    def servers_level(self) -> ServersLevel:
+        """The level of `servers`: their number, or their numbers by type as text."""
+        return server_types.level_of(self.by_name)
 
     @property
     def fail_servers(self) -> int:

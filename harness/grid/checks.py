@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.grid import http, ngrinder_limits, objectives, row_checks, server_failure, target_checks
+from harness.grid import (
+    http,
+    ngrinder_limits,
+    objectives,
+    row_checks,
+    server_failure,
+    server_type_checks,
+    target_checks,
+)
 from harness.grid.amount import Search
 from harness.grid.cell import OWN_FACTORS, Cell
 from harness.grid.cells import FixedCells
@@ -50,6 +58,7 @@ class Checker:
         yield from self.levels(self.values) if self.values else ()
         yield from self.images()
         yield from self.balancers()
+        yield from server_type_checks.problems(self.grid)
         yield from self.requests()
         yield from ngrinder_limits.problems(self.grid)
         yield from self.objectives()

@@ -38,7 +38,13 @@ class Dataset:
     places: tuple[str, ...] = field(default=(), repr=False)
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     sources: Mapping[str, Source] = field(default_factory=dict)
+    templates: Mapping[str, str] = field(default_factory=dict, repr=False)  # of the balancer: path → text; never sent
     script: ScriptFiles | None = None  # your Locust script; part of an image, never uploaded
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the load generator needs rows or files of it."""
+        return bool(self.rows or self.files or self.script)
 
     def place(self, number: int) -> str:
         """Where the row with this index is; its number without `places`."""

@@ -42,7 +42,7 @@ def gated(
             f"Allowed: {LEAST_MOST} blocks or more. Fix: at least {least_s}s, or a shorter load.duration"
         )
     own = {"servers", grid.load_factor, IMAGE, "fail_servers"}
-    fewest = min(topology.servers for topology in grid.cells.topologies)
+    fewest = min(grid.cells.topologies, key=lambda topology: topology.servers).servers_level
     factors: dict[str, Any] = {
         "servers": (fewest if servers is None else servers,),
         grid.load_factor: (one_load(grid) if load is None else load,),

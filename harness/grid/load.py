@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from harness.balancers import registry
-from harness.grid import load_generators, units
+from harness.grid import load_generators, server_types, units
 from harness.grid.types import Duration, GridPart, Level, Share, Switch, several
 from harness.words import short
 
@@ -20,7 +20,6 @@ LOAD_FACTORS = (VUSERS, RATE)
 BALANCER = "balancer"  # a factor, or a key of the grid
 MOST_USERS = 50_000
 MOST_PER_S = 50_000
-MOST_SERVERS = 1000
 LONGEST_TRIAL_S = 3600.0
 # Above rate × timeout in overload, for example 500/s × 10 s, and below the 28,000 ports of one address.
 IN_FLIGHT = 10_000
@@ -131,7 +130,9 @@ def check_level(name: str, level: Level) -> None:
         if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level <= MOST_PER_S:
             raise ValueError(f"rate: got {short(written(name, level))}. Allowed: above 0/s and at most {MOST_PER_S}/s")
         return
-    least, most = 0 if name == "fail_servers" else 1, MOST_USERS if name == VUSERS else MOST_SERVERS
+    if name == "servers" and server_types.is_typed(level):
+        return
+    least, most = 0 if name == "fail_servers" else 1, MOST_USERS if name == VUSERS else server_types.MOST_SERVERS
     if isinstance(level, bool) or not isinstance(level, int) or not least <= level <= most:
         raise ValueError(f"{name}: got {short(level)}. Allowed: a whole number from {least} to {most}")
 

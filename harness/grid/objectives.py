@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
-from harness.grid.load import MOST_SERVERS
+from harness.grid.server_types import MOST_SERVERS
 from harness.grid.types import Duration, GridPart, Ratio, Share
 from harness.words import nearest, short
 

@@ -126,7 +126,12 @@ def _typed(data: dict[str, Any], values: AcceptedValues) -> dict[str, Any]:
 
 
 def server_problems(grid: Grid, available: int) -> list[tuple[Path_, str]]:
-    """Return (path in the grid, message) if a cell needs more servers than the inventory has."""
+    """Return (path in the grid, message) if a cell needs more servers than the inventory has.
+
+    With types of servers, their lists limit the cells.
+    """
+    if grid.server_types:
+        return []
     most = max(topology.servers for topology in grid.cells.topologies)
     if most <= available:
         return []

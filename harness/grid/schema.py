@@ -32,6 +32,7 @@ from harness.grid.gate import Gate
 from harness.grid.load import BALANCER, LOAD_FACTORS, RATE, VUSERS, Load
 from harness.grid.objectives import Objectives
 from harness.grid.request import Expect, Request
+from harness.grid.server_type_parsing import SERVER_TYPES, ServerTypes, as_text
 from harness.grid.service import Service
 from harness.grid.target import Platform, ScalePlaybook, Target, as_target, plain_target
 from harness.grid.thresholds import Thresholds
@@ -70,6 +71,7 @@ class Grid(GridPart, Caching):
         description=f"{registry.NAMES}; `none` is one server without a balancer; may also be a factor",
         exclude_if=_is_default,
     )
+    server_types: ServerTypes = SERVER_TYPES
     factors: Factors = Field(description="factor → its levels, see below")
     exclude: tuple[SomeLevels, ...] = Field(default=(), description="cells to leave out, each by some of its levels")
     include: tuple[SomeLevels, ...] = Field(default=(), description="cells to add, each by all of its levels")
@@ -123,6 +125,7 @@ class Grid(GridPart, Caching):
     @classmethod
     def _stored_search_is_a_factor(cls, data: object) -> object:
         """A stored grid has its search under a key of its own; a grid file has it in place of the load's levels."""
+        data = as_text(data)
         if not isinstance(data, dict) or "search" not in data:
             return data
         factors, search = data.get("factors"), data["search"]

@@ -48,7 +48,7 @@ def _answers(seen: Observation, from_s: float, to_s: float) -> Mapping[str, floa
 
 @dataclass(frozen=True)
 class MostExpensive:
-    """The server with the highest cost of a request: `times` the cost of the cheapest server."""
+    """The server with the highest cost of a request: `times` the cost of the cheapest server of its type."""
 
     server: str
     times: float
@@ -60,7 +60,19 @@ def most_expensive(seen: Observation) -> MostExpensive | None:
     Costs vary with the service times. The difference therefore has to show in all parts of the window: the 95 % t
     interval over the parts must lie above 1.
     """
-    costs = of_servers(seen)
+    found = [_most_expensive(seen, group) for group in _of_each_type(seen)]
+    return max(filter(None, found), key=lambda one: one.times, default=None)
+
+
+def _of_each_type(seen: Observation) -> list[dict[str, float]]:
+    """The costs of servers that can be compared: types may differ in what a request costs."""
+    costs, groups = of_servers(seen), dict[str, dict[str, float]]()
+    for name, cost in costs.items():
+        groups.setdefault(seen.type_of.get(name, ""), {})[name] = cost
+    return list(groups.values())
+
+
+def _most_expensive(seen: Observation, costs: Mapping[str, float]) -> MostExpensive | None:
     if len(costs) < 2:
         return None
     most, least = max(costs, key=lambda name: costs[name]), min(costs, key=lambda name: costs[name])

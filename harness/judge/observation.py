@@ -51,6 +51,7 @@ class Observation:
     served: Mapping[str, Mapping[str, int] | None]  # server → status → requests by its own count
     expected_servers: Mapping[str, str]  # server → address, those of the cell
     died: Mapping[str, Death]  # server → its death
+    type_of: Mapping[str, str] = field(default_factory=dict)  # server → its type; empty where all servers are equal
     timeout_s: float = 10.0  # longest wait for a response
     expect_status: Sequence[int] = (200,)  # statuses of a success
     kind: str = "lab"
@@ -84,6 +85,10 @@ class Observation:
     def window(self) -> list[Sample]:
         """Samples of the steady window."""
         return stats.window(self.samples, self.window_from_s, self.window_to_s)
+
+    def alike(self, server: str) -> list[str]:
+        """The cell's servers of the same type as one of them, that one included."""
+        return [name for name in self.expected_servers if self.type_of.get(name) == self.type_of.get(server)]
 
     @property
     def stopped(self) -> Mapping[str, float]:
@@ -147,6 +152,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         balancer=counters.balancer,
         served=counters.servers,
         expected_servers=context.expected_servers,
+        type_of={server: name for name, servers in grid.server_types.items() for server in servers},
         died=silent(context) | unplanned(deaths(context.expected_servers, states), context.server_failure, states),
         timeout_s=grid.load.timeout,
         expect_status=grid.expected_statuses,

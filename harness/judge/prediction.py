@@ -9,6 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.grid import server_types
+from harness.grid.server_rates import ServerRates
+from harness.grid.server_types import ServersLevel
 from harness.words import servers
 
 # Ratio of users to those that a topology needs: a margin for noise, so that it stays saturated.
@@ -22,51 +25,77 @@ def users_bound(users: int, unloaded_s: float, think_s: float) -> float:
 
 
 def sentences(
-    loads: Sequence[int], counts: Sequence[int], capacity_per_s: float, unloaded_s: float, think_s: float
+    loads: Sequence[int], levels: Sequence[ServersLevel], rates: ServerRates, unloaded_s: float, think_s: float
 ) -> list[str]:
     """Return one sentence for each number of users: how many servers it needs, and which will be idle.
 
-    `counts` are the numbers of servers in the grid, `capacity_per_s` is that of one server.
+    `levels` are those of `servers` in the grid. With several types it is how much each topology serves.
     """
     if not unloaded_s + think_s:
         return []
     found = []
-    most = max(counts)
+    capacity_per_s, most = rates.one, max(levels, key=rates.of)
     for users in sorted(loads):
         rate = users_bound(users, unloaded_s, think_s)
         needed = rate / capacity_per_s
-        text = (
-            f"{users} users generate at most {rate:.0f} req/s, enough for {needed:.1f} servers at "
-            f"{capacity_per_s:g} req/s"
-        )
-        idle = _idle(needed, counts)
+        text = f"{users} users generate at most {rate:.0f} req/s, enough for "
+        text += _typed(levels, rates, rate) or f"{needed:.1f} servers at {capacity_per_s:g} req/s"
+        idle = _idle(rate, levels, rates)
         if idle:
-            saturating = math.ceil(MARGIN * most * capacity_per_s * (unloaded_s + think_s) / 100) * 100
-            text += f". {_names(idle)} will be idle; {saturating} users would saturate {servers(most)}"
+            saturating = math.ceil(MARGIN * rates.of(most) * (unloaded_s + think_s) / 100) * 100
+            text += f". {idle} will be idle; {saturating} users would saturate {servers(most)}"
         found.append(text)
-    return found
+    return [*found, *_equal_shares(levels, rates)]
 
 
-def of_rates(loads: Sequence[tuple[float, float]], counts: Sequence[int], capacity_per_s: float) -> list[str]:
+def of_rates(loads: Sequence[tuple[float, float]], levels: Sequence[ServersLevel], rates: ServerRates) -> list[str]:
     """Return one sentence for each rate, given as (nominal, scaled) req/s: X ≤ min(m·µ, λ)."""
     found = []
     for nominal_per_s, scaled_per_s in sorted(set(loads)):
-        needed = scaled_per_s / capacity_per_s
-        text = f"{nominal_per_s:.10g} req/s are enough for {needed:.1f} servers at {capacity_per_s:g} req/s"
-        idle = _idle(needed, counts)
+        needed = scaled_per_s / rates.one
+        text = f"{nominal_per_s:.10g} req/s are enough for "
+        text += _typed(levels, rates, scaled_per_s) or f"{needed:.1f} servers at {rates.one:g} req/s"
+        idle = _idle(scaled_per_s, levels, rates)
         if idle:
-            text += f". {_names(idle)} will only shorten response times"
-        insufficient = [count for count in counts if count < needed]
+            text += f". {idle} will only shorten response times"
+        insufficient = [level for level in levels if rates.of(level) < scaled_per_s]
         if insufficient:
             text += f". {servers(insufficient[-1])} cannot serve this rate, so the queue grows"
         found.append(text)
-    return found
+    return [*found, *_equal_shares(levels, rates)]
 
 
-def _names(idle: Sequence[int]) -> str:
-    return f"Server {idle[0]}" if len(idle) == 1 else f"Servers {idle[0]} to {idle[-1]}"
+def _typed(levels: Sequence[ServersLevel], rates: ServerRates, load_per_s: float) -> str:
+    """Which share of each topology's rate a load uses; empty without types."""
+    if not rates.by_type:
+        return ""
+    shares = (f"{load_per_s / rates.of(level):.1f} times {level} at {rates.of(level):g} req/s" for level in levels)
+    return ", ".join(shares)
 
 
-def _idle(needed: float, counts: Sequence[int]) -> list[int]:
-    """Return the servers of which the load uses less than `MIN_UTILIZATION`: their gain is not measurable."""
-    return [count for count in range(min(counts) + 1, max(counts) + 1) if needed - (count - 1) < MIN_UTILIZATION]
+def _equal_shares(levels: Sequence[ServersLevel], rates: ServerRates) -> list[str]:
+    """Topologies of several types that serve less than their servers can, because each gets as many requests."""
+    mixed = [level for level in levels if rates.of(level) < rates.sum_of(level)]
+    return [
+        f"Every server gets the same share of the requests, so the slowest type limits {level} to "
+        f"{rates.of(level):g} instead of {rates.sum_of(level):g} req/s. Set the balancing method least_conn to use "
+        "faster servers fully"
+        for level in mixed
+    ]
+
+
+def _idle(load_per_s: float, levels: Sequence[ServersLevel], rates: ServerRates) -> str:
+    """Name the servers of which a load uses less than `MIN_UTILIZATION`: their gain is not measurable; or none."""
+    if rates.by_type:
+        steps = server_types.neighbours(levels)
+        idle = [
+            f"The servers that {larger} adds to {smaller}"
+            for smaller, larger in steps
+            if load_per_s - rates.of(smaller) < MIN_UTILIZATION * rates.one
+        ]
+        return f"{idle[0]}{''.join(f', and t{text[1:]},' for text in idle[1:])}" if idle else ""
+    counts, needed = [server_types.count(level) for level in levels], load_per_s / rates.one
+    found = [count for count in range(min(counts) + 1, max(counts) + 1) if needed - (count - 1) < MIN_UTILIZATION]
+    if not found:
+        return ""
+    return f"Server {found[0]}" if len(found) == 1 else f"Servers {found[0]} to {found[-1]}"

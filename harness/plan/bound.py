@@ -18,6 +18,7 @@ from harness.grid.cells import SearchedCells
 from harness.grid.load import RATE, VUSERS
 from harness.grid.objectives import Objectives
 from harness.grid.schema import Grid
+from harness.grid.server_rates import ServerRates
 from harness.plan import order
 from harness.plan.order import PlannedTrial
 from harness.summarise.search import bracketing, knee
@@ -28,19 +29,19 @@ AROUND = 3  # loads around a crossing in each block
 
 
 def largest_plan(
-    grid: Grid, kind: str, nominal_capacity_per_s: float | None = None, nominal_cycle_s: float = 0.0
+    grid: Grid, kind: str, rates: ServerRates | None = None, nominal_cycle_s: float = 0.0
 ) -> list[PlannedTrial]:
     """Return the largest plan, in any order; probes of a search have the largest loads that it can reach.
 
-    `kind` is the inventory's. `nominal_capacity_per_s` is the known capacity of one server, `nominal_cycle_s` the time
-    of a user's request without load and its think time.
+    `kind` is the inventory's. `rates` are the known nominal ones of servers, `nominal_cycle_s` the time of a user's
+    request without load and its think time.
     """
     cells, blocks = grid.cells, range(1, grid.repeats.max + 1)
     if not isinstance(cells, SearchedCells):
         return [trial for block in blocks for trial in order.block(cells.known, block, grid, kind)]
     span = cells.search
     count, doubled = probes(span, grid.objectives), bracketing.doubled(span.least, span.most)
-    largest = {each: _largest(span, each, nominal_capacity_per_s, nominal_cycle_s) for each in cells.topologies}
+    largest = {each: _largest(span, each, rates, nominal_cycle_s) for each in cells.topologies}
     found = [PlannedTrial(cells.known[0], 0)]  # the warm-up
     for topology, most in largest.items():
         found += [PlannedTrial(topology.at(span.factor, min(load, most)), 0) for load in doubled]
@@ -77,11 +78,11 @@ def _halvings(low: float, high: float, until: float) -> int:
     return 1 + max(_halvings(low, probe.load, until), _halvings(probe.load, high, until))
 
 
-def _largest(span: Search, topology: Topology, nominal_capacity_per_s: float | None, nominal_cycle_s: float) -> int:
+def _largest(span: Search, topology: Topology, rates: ServerRates | None, nominal_cycle_s: float) -> int:
     """Return the largest load of a probe: the first load beyond twice the knee ends the doubling."""
-    if nominal_capacity_per_s is None:
+    if rates is None:
         return span.most
-    knee_ = topology.servers * nominal_capacity_per_s * (nominal_cycle_s if span.factor == VUSERS else 1.0)
+    knee_ = rates.of(topology.servers_level) * (nominal_cycle_s if span.factor == VUSERS else 1.0)
     return max(span.least, min(span.most, math.ceil(2 * knee_)))
 
 

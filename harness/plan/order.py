@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from harness.grid import load_generators
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
+from harness.grid.server_rates import ServerRates
 from harness.plan.terms import Terms
 from harness.records.trial_path import TrialPath
 
@@ -89,6 +90,19 @@ def _drawn(count: int, seed: int, turn: int) -> tuple[list[int], list[list[int]]
     return labels, [first, second]
 
 
+def rotation_by_type(
+    servers: Collection[str], types: Mapping[str, Collection[str]], block: int, seed: int
+) -> tuple[str, ...]:
+    """Return `rotation`; with several types the servers of each type rotate among themselves, type after type by name.
+
+    A topology has the first servers of each type.
+    """
+    if not types:
+        return rotation(servers, block, seed)
+    own = ([server for server in servers if server in members] for _, members in sorted(types.items()))
+    return tuple(server for each in own if each for server in rotation(each, block, seed))
+
+
 def rotation(servers: Collection[str], block: int, seed: int) -> tuple[str, ...]:
     """Return the order in which servers take part in a block, from 1: a topology of m servers has the first m of them.
 
@@ -115,23 +129,25 @@ def remaining(trials: list[PlannedTrial], measured: Collection[str]) -> list[Pla
     return [trial for trial in trials if trial.path not in measured]
 
 
-def drain_s(grid: Grid, cell: Cell, capacity_per_s: float | None) -> float:
+def drain_s(grid: Grid, cell: Cell, rates: ServerRates | None) -> float:
     """Return how long the last requests take after the load: the response time of a saturated topology.
 
     Closed loop, by Little's law: R = N / (m·µ) − Z. Open loop of rate λ after T seconds: R = (λ / (m·µ) − 1)·T. The
-    result is 0 when the capacity µ is not known. `capacity_per_s` is in the time of the grid.
+    result is 0 when the capacity µ is not known. With several types the topology's rate replaces m·µ. `rates` are in
+    the time of the grid.
     """
-    if not capacity_per_s:
+    if not rates:
         return 0.0
+    served_per_s = rates.of(cell.servers_level)
     if grid.is_open:
-        over = grid.scaled_per_s(cell.rate) / (cell.servers * capacity_per_s) - 1
+        over = grid.scaled_per_s(cell.rate) / served_per_s - 1
         return min(max(over, 0.0) * grid.load.duration, grid.load.timeout)
-    response_s = cell.vusers / (cell.servers * capacity_per_s) - grid.think_per_request_s
+    response_s = cell.vusers / served_per_s - grid.think_per_request_s
     return min(max(response_s, 0.0), grid.load.timeout)
 
 
-def estimate_s(grid: Grid, trials: list[PlannedTrial], capacity_per_s: float | None) -> float:
+def estimate_s(grid: Grid, trials: list[PlannedTrial], rates: ServerRates | None) -> float:
     """Estimate the duration of these trials in seconds, without `FIXED_S`."""
     each_s = grid.load.duration + SWITCH_S + load_generators.BY_NAME[grid.load_generator].lead_s
-    bare_s = sum(each_s + drain_s(grid, trial.cell, capacity_per_s) for trial in trials)
+    bare_s = sum(each_s + drain_s(grid, trial.cell, rates) for trial in trials)
     return bare_s + RECOVERY_S * sum(trial.cell.fail_servers > 0 for trial in trials)

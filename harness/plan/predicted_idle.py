@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.grid import server_types
 from harness.grid.cell import Cell
 from harness.grid.cells import SearchedCells
 from harness.grid.load import LOAD_FACTORS, RATE
 from harness.grid.schema import Grid
+from harness.grid.server_rates import ServerRates
 from harness.grid.types import Level
 from harness.judge import prediction
 from harness.records.study import PredictedIdle
@@ -20,12 +22,12 @@ from harness.records.trial_path import TrialPath
 from harness.words import load_name, percent, servers
 
 
-def predict(grid: Grid, capacity_per_s: float | None, unloaded_s: float, think_s: float) -> PredictedIdle | None:
+def predict(grid: Grid, rates: ServerRates | None, unloaded_s: float, think_s: float) -> PredictedIdle | None:
     """Return the predicted-idle cells of a study; None when it has none.
 
-    `capacity_per_s` is the known capacity of one server, None when it is not known. All three values are nominal. A
-    study with a search, another factor, a server failure or an objective for every cell has no predicted-idle cells:
-    each cell has another purpose there. The same holds when all cells would be idle.
+    `rates` are the known ones of servers, None when they are not known. All three values are nominal. A study with a
+    search, another factor, a server failure or an objective for every cell has no predicted-idle cells: each cell has
+    another purpose there. The same holds when all cells would be idle.
     """
     if isinstance(grid.cells, SearchedCells):
         return None
@@ -35,7 +37,7 @@ def predict(grid: Grid, capacity_per_s: float | None, unloaded_s: float, think_s
         cell.fail_servers for cell in cells
     )
     every_cell = grid.objectives.p95 is not None or grid.objectives.error_rate is not None
-    if not thresholds.predicted_idle or not capacity_per_s or other_factors or every_cell:
+    if not thresholds.predicted_idle or not rates or other_factors or every_cell:
         return None
     if thresholds.predicted_idle_blocks >= grid.repeats.min or not thresholds.predicted_idle_blocks or not has_bound:
         return None
@@ -43,25 +45,43 @@ def predict(grid: Grid, capacity_per_s: float | None, unloaded_s: float, think_s
     def idle(cell: Cell) -> bool:
         """Whether another server would be idle, with a margin for the error of the prediction."""
         max_per_s = _max_rate_per_s(cell, unloaded_s, think_s)
-        return cell.servers * capacity_per_s >= thresholds.predicted_idle_margin * max_per_s
+        return rates.of(cell.servers_level) >= thresholds.predicted_idle_margin * max_per_s
 
     predicted = set()
     for steps in _by_load(cells):
-        for cell, before, after in zip(steps, [None, *steps], [*steps[1:], None], strict=False):
-            gains = [smaller for smaller, larger in ((before, cell), (cell, after)) if smaller and larger]
-            if gains and all(idle(smaller) for smaller in gains):
+        pairs = _compared(steps)
+        for cell in steps:
+            smaller = [one for one, other in pairs if cell in (one, other)]
+            if smaller and all(map(idle, smaller)):
                 predicted.add(cell)
     if not predicted or len(predicted) == len(cells):
         return None
     kept = tuple(cell.by_name for cell in cells if cell in predicted)
     return PredictedIdle(
-        blocks=thresholds.predicted_idle_blocks, cells=kept, capacity_per_s=capacity_per_s, unloaded_s=unloaded_s
+        blocks=thresholds.predicted_idle_blocks,
+        cells=kept,
+        capacity_per_s=rates.one,
+        rates_by_type=dict(rates.by_type),
+        even_shares=rates.even,
+        unloaded_s=unloaded_s,
     )
 
 
 def _max_rate_per_s(cell: Cell, unloaded_s: float, think_s: float) -> float:
     """Return the largest nominal request rate of a cell's load."""
     return cell.rate if cell.load_factor == RATE else prediction.users_bound(cell.vusers, unloaded_s, think_s)
+
+
+def rates_of(predicted: PredictedIdle) -> ServerRates:
+    """Return the rates on which a recorded prediction is based."""
+    return ServerRates(predicted.capacity_per_s, predicted.rates_by_type, predicted.even_shares)
+
+
+def _compared(steps: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
+    """Return the pairs of cells of one load that the report compares, the smaller or the single one first."""
+    by_level = {cell.servers_level: cell for cell in steps}
+    pairs = [*server_types.neighbours(by_level), *server_types.alternatives(by_level)]
+    return [(by_level[one], by_level[other]) for one, other in pairs]
 
 
 def _by_load(cells: Sequence[Cell]) -> list[list[Cell]]:
@@ -92,11 +112,10 @@ def verified(
 
     holds = set()
     for steps in _by_load(cells):
-        holds |= {
-            cell
-            for smaller, cell in zip([steps[0], *steps], steps, strict=False)
-            if load_limited(smaller) and load_limited(cell)
-        }
+        smaller: dict[Cell, list[Cell]] = {}
+        for one, other in _compared(steps):
+            smaller.setdefault(other, []).append(one)
+        holds |= {cell for cell in steps if load_limited(cell) and all(map(load_limited, smaller.get(cell, ())))}
     idle = predicted_cells(predicted, cells)
     contradicted = tuple(cell.by_name for cell in cells if cell in idle and cell not in holds)
     return predicted.model_copy(update={"contradicted": contradicted})
@@ -122,7 +141,7 @@ def sentences(predicted: PredictedIdle | None, grid: Grid, nominal_think_s: floa
     if predicted is None:
         return []
     found, cells = [], grid.cells.known
-    idle = predicted_cells(predicted, cells)
+    idle, rates = predicted_cells(predicted, cells), rates_of(predicted)
     for steps in _by_load(cells):
         positions = [position for position, cell in enumerate(steps) if cell in idle]
         if not positions:
@@ -131,13 +150,21 @@ def sentences(predicted: PredictedIdle | None, grid: Grid, nominal_think_s: floa
         first, sufficient, last = steps[positions[0]], steps[max(0, positions[0] - 1)], steps[positions[-1]]
         max_per_s = _max_rate_per_s(first, predicted.unloaded_s, nominal_think_s)
         maximum = "the offered rate" if grid.is_open else "the maximum rate of these users"
-        share = percent(sufficient.servers * predicted.capacity_per_s / max_per_s)
-        topologies = servers(first.servers)
-        if len(positions) > 1:
+        if grid.server_types:
+            shown = [steps[position] for position in positions]
+            enough = {cell: [one for one, other in _compared(steps) if other == cell] or [cell] for cell in shown}
+            sufficient = min(
+                (one for cell in shown for one in enough[cell]), key=lambda one: rates.of(one.servers_level)
+            )
+        share = percent(rates.of(sufficient.servers_level) / max_per_s)
+        topologies = servers(first.servers_level)
+        if grid.server_types:
+            topologies = ", ".join(servers(cell.servers_level) for cell in shown)
+        elif len(positions) > 1:
             topologies = f"{first.servers} to {servers(last.servers)}"
         found.append(
             f"{topologies} at {load_name({first.load_factor: first.load})}: {predicted.blocks} blocks only, to verify "
-            f"the prediction of idle servers ({servers(sufficient.servers)} can serve {share} of {maximum})"
+            f"the prediction of idle servers ({servers(sufficient.servers_level)} can serve {share} of {maximum})"
         )
     return found
 
@@ -146,9 +173,10 @@ def outcome(predicted: PredictedIdle | None) -> str:
     """Return whether the prediction held, and which cells got all blocks otherwise; empty while it is not verified."""
     if predicted is None or predicted.contradicted is None:
         return ""
+    loads = [{name: cell[name] for name in LOAD_FACTORS if name in cell} for cell in predicted.contradicted]
     found = [
-        f"{servers(int(cell['servers']))} at {load_name({name: cell[name] for name in LOAD_FACTORS if name in cell})}"
-        for cell in predicted.contradicted
+        f"{servers(server_types.level_of(cell))} at {load_name(load)}"
+        for cell, load in zip(predicted.contradicted, loads, strict=True)
     ]
     if not found:
         return "the prediction of idle cells held"

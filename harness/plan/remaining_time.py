@@ -12,6 +12,7 @@ from harness.grid import load_generators
 from harness.grid.cell import Cell
 from harness.grid.load import LOAD_FACTORS
 from harness.grid.schema import Grid
+from harness.grid.server_rates import ServerRates
 from harness.grid.types import Level
 from harness.plan import order
 from harness.plan.order import PlannedTrial
@@ -39,12 +40,12 @@ class RemainingTime:
 
     A load takes as long as the earlier loads of its cell, and a switch as long as earlier switches of the same factors.
     Loads that were not measured yet take the planned time, corrected by the mean difference of all others.
-    `capacity_per_s` is that of one paced server, None without pacing.
+    `rates` are those of paced servers, None without pacing.
     """
 
-    def __init__(self, grid: Grid, capacity_per_s: float | None, records: Iterable[TrialRecord] = ()) -> None:
+    def __init__(self, grid: Grid, rates: ServerRates | None, records: Iterable[TrialRecord] = ()) -> None:
         self._grid = grid
-        self._capacity_per_s = capacity_per_s
+        self._rates = rates
         self._last: Mapping[str, Level] | None = None
         self._loads: dict[Cell, list[float]] = defaultdict(list)
         self._differences: list[float] = []  # measured minus planned time of each load
@@ -80,7 +81,7 @@ class RemainingTime:
         return self._planned_s(cell) + (fmean(self._differences) if self._differences else 0.0)
 
     def _planned_s(self, cell: Cell) -> float:
-        return self._grid.load.duration + order.drain_s(self._grid, cell, self._capacity_per_s)
+        return self._grid.load.duration + order.drain_s(self._grid, cell, self._rates)
 
     def _switch_s(self, change: Change) -> float:
         """Return the mean of equal changes, else of the shortest larger or the longest smaller one, else of all."""

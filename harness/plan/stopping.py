@@ -55,7 +55,7 @@ def decide(
         return Decision(go_on=False, why=f"all {blocks} requested blocks are measured")
     halves = [(gain, gain.ratio.half_width if gain.ratio else None) for gain in watched(gains)]
     wide = [gain for gain, half in halves if half is None or half > target]
-    names = tuple(f"{gain.from_servers} → {gain.to_servers} at {gain.load}" for gain in wide)
+    names = tuple(f"{gain.step} at {gain.load}" for gain in wide)
     names += tuple(f"capacity of {each.name}" for each in capacities if each.wider_than(target))
     if not names and blocks < min(earliest, rule.max):
         return Decision(go_on=True, why=f"precision ends a study after {earliest} blocks or more")

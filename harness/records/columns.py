@@ -95,7 +95,8 @@ AT_SATURATION = {"load": "string"}  # the last column of gains.csv in a grid wit
 def of_gains(grid: Grid, factors: Kinds) -> dict[str, str]:
     """Columns of a grid's gains.csv. A step is between numbers of servers, so `servers` is not a factor column."""
     others = {name: factors[name] for name in grid.factors if name != "servers"}
-    return {**others, **GAINS, **(AT_SATURATION if isinstance(grid.cells, SearchedCells) else {})}
+    sides = dict.fromkeys(("from_servers", "to_servers"), "string") if grid.server_types else {}
+    return {**others, **GAINS, **sides, **(AT_SATURATION if isinstance(grid.cells, SearchedCells) else {})}
 
 
 def of_capacity(grid: Grid, factors: Kinds) -> dict[str, str]:

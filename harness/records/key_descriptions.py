@@ -311,6 +311,8 @@ STUDY: dict[str, Key] = {
     ),
     "predicted_idle.cells[].<factor>": Key("each such cell, factor → level"),
     "predicted_idle.capacity_per_s": Key("basis of the prediction: rate of a paced server, in real time", "req/s"),
+    "predicted_idle.rates_by_type.<type>": Key("the same by type of server; absent without types", "req/s"),
+    "predicted_idle.even_shares": Key("whether each server gets the same share; absent if not, or without types"),
     "predicted_idle.unloaded_s": Key("basis of the prediction: a server's time for a request", "s"),
     "predicted_idle.contradicted[].<factor>": Key(
         "cells that get all blocks because the first ones contradict the prediction; `null` until then"
@@ -322,9 +324,7 @@ STUDY: dict[str, Key] = {
     "configuration.hosts.<host>.…": Key(
         "participating hosts, with group and role variables in force, secrets masked", "as in the role"
     ),
-    "configuration.files.<file>.size": Key(
-        "files with rows, and files that requests send, by paths relative to the grid; only if there are any", "bytes"
-    ),
+    "configuration.files.<file>.size": Key("files of traffic and templates, by paths relative to the grid", "bytes"),
     "configuration.files.<file>.sha256": Key("digest of its content; another one makes another study", "SHA-256"),
     "plan[]": Key("every planned trial in its order, as `<cell>/r<k>`"),
     "digests.<trial>": Key("digest over names and contents of a trial's files; `check` compares it", "SHA-256"),

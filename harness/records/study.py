@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import Field
 
+from harness.grid import server_types
 from harness.grid.schema import Grid
+from harness.grid.server_types import ServersLevel
 from harness.grid.types import Caching
 from harness.records.environment import Environment
 from harness.records.evidence_grade import EvidenceGrade
@@ -73,13 +75,16 @@ class Stopping(Part):
 class PredictedIdle(Part):
     """Cells that are measured in the first few blocks only, and the basis of their prediction (E16).
 
-    In real time: the rate of a paced server, and its time for a request. `contradicted` are those of `cells` that get
-    all blocks because the first ones contradict the prediction; None until then.
+    In real time: the rate of a paced server, and its time for a request. With several types it is the slowest one's
+    rate, `rates_by_type` has all, and `even_shares`: each server gets the same share of the requests. `contradicted`
+    are those of `cells` that get all blocks because the first ones contradict the prediction; None until then.
     """
 
     blocks: int
     cells: tuple[CellLevels, ...]
     capacity_per_s: float
+    rates_by_type: dict[str, float] = Field(default_factory=dict, exclude_if=lambda rates: not rates)
+    even_shares: bool = Field(default=False, exclude_if=lambda even: not even)
     unloaded_s: float = 0.0
     contradicted: tuple[CellLevels, ...] | None = None
 
@@ -139,7 +144,7 @@ class StudyRecord(Part, Caching):
         """Factor of time scaling; 1 in real time."""
         return self.time_scaling.factor if self.time_scaling else 1.0
 
-    def servers(self, block: int, count: int) -> tuple[str, ...] | None:
+    def servers(self, block: int, level: ServersLevel) -> tuple[str, ...] | None:
         """The servers of a topology in a block, from 1 (0 for probes); None for the first ones of the inventory.
 
         Empty for a block without an order, which only a damaged record has.
@@ -147,7 +152,7 @@ class StudyRecord(Part, Caching):
         if not self.server_order:
             return None
         orders = self.server_order[max(block, 1) - 1 :]
-        return orders[0][:count] if orders else ()
+        return server_types.members(level, orders[0], self.nominal_grid.server_types) if orders else ()
 
     @property
     def where(self) -> Environment:

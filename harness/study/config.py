@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from harness.deploy import lab_resources, scale_playbook
+from harness.deploy import balancer_template, lab_resources, scale_playbook
 from harness.deploy.inventory.files import programs, resolve_path, unreadable
 from harness.deploy.inventory.hosts import GROUPS, OF_PLATFORM, Inventory
 from harness.deploy.inventory.resolve import find
@@ -20,6 +20,7 @@ from harness.grid.checks import Checker
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.reading import read_grid
 from harness.grid.schema import Grid
+from harness.grid.server_rates import ServerRates
 from harness.plan import bound, order, predicted_idle, stopping
 from harness.plan import terms as plan_terms
 from harness.plan.order import PlannedTrial
@@ -60,7 +61,7 @@ class StudyConfig:
         if self.lab is not None:
             # Nominal and scaled values have the same ratios; the factor may not be known yet.
             think_s = self.nominal_think_s
-            idle = predicted_idle.predict(self.grid, self.lab.capacity_per_s, self.lab.service_s, think_s)
+            idle = predicted_idle.predict(self.grid, self.lab.rates, self.lab.service_s, think_s)
         return Terms(seed if self.grid.seed is None else self.grid.seed, idle, plan_terms.EARLIEST_STOP)
 
     def terms(self) -> Terms:
@@ -93,15 +94,15 @@ class StudyConfig:
 
     def largest_plan(self) -> list[PlannedTrial]:
         """Return the largest plan that the study can have, in any order; a budget is checked against it."""
-        capacity, service_s = (self.lab.capacity_per_s, self.lab.service_s) if self.lab else (None, 0.0)
-        return bound.largest_plan(self.grid, self.inventory.kind, capacity, service_s + self.nominal_think_s)
+        rates, service_s = (self.lab.rates, self.lab.service_s) if self.lab else (None, 0.0)
+        return bound.largest_plan(self.grid, self.inventory.kind, rates, service_s + self.nominal_think_s)
 
     @property
-    def scaled_capacity_per_s(self) -> float | None:
-        """Capacity of one paced server in scaled time, in req/s; None without pacing."""
-        if self.lab is None or self.lab.capacity_per_s is None:
+    def scaled_rates(self) -> ServerRates | None:
+        """Rates of paced servers in scaled time; None without pacing."""
+        if self.lab is None or self.lab.rates is None:
             return None
-        return self.lab.capacity_per_s / (self.time_factor or 1.0)
+        return self.lab.rates.divided(self.time_factor or 1.0)
 
     @property
     def scaled_service_s(self) -> float:
@@ -110,9 +111,9 @@ class StudyConfig:
 
     def scaled_max_rate_per_s(self) -> float:
         """Return the largest request rate of all planned trials in scaled time; infinite without a bound."""
-        capacity = self.scaled_capacity_per_s or math.inf
-        trials = self.planned_trials()
-        return max(min(self._offered_per_s(trial.cell), trial.cell.servers * capacity) for trial in trials)
+        rates, cells = self.scaled_rates, [trial.cell for trial in self.planned_trials()]
+        served = [rates.of(cell.servers_level) if rates else math.inf for cell in cells]
+        return max(min(self._offered_per_s(cell), most) for cell, most in zip(cells, served, strict=True))
 
     def _offered_per_s(self, cell: Cell) -> float:
         """Largest request rate of a cell's load in scaled time; infinite for users without think time."""
@@ -123,7 +124,7 @@ class StudyConfig:
 
     def duration_s(self, trials: list[PlannedTrial]) -> float:
         """Estimate the wall-clock duration of a study of these trials, deployment and report included."""
-        return order.estimate_s(self.grid, trials, self.scaled_capacity_per_s) + order.FIXED_S
+        return order.estimate_s(self.grid, trials, self.scaled_rates) + order.FIXED_S
 
     def cost_usd(self, duration_s: float) -> float | None:
         """Return the price of all hosts for a duration, by `study_usd_per_hour`; None when a host has no price."""
@@ -174,9 +175,10 @@ def resolve(
     if problems and not unreadable(path) and programs(path):
         problems.reject()  # a program only runs for a grid without problems
     with problems.collecting():
-        groups = OF_PLATFORM if grid.platform is not None else GROUPS
-        found, snapshot = find(root, path, grid.inventory, notify=notify, groups=groups)
+        groups, types = OF_PLATFORM if grid.platform is not None else GROUPS, grid.server_types
+        found, snapshot = find(root, path, grid.inventory, notify=notify, groups=groups, server_types=types)
         inventory = with_server_port(grid, found)
+        grid = balancer_template.of_inventory(grid, inventory, path)
         grid_problems.of_inventory(file, grid, inventory, path, problems)
         grid, missing = traffic_secrets.fill(root, snapshot or path, grid, inventory)
         problems.add(missing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.grid import row_checks
+from harness.grid import row_checks, server_type_checks
 from harness.grid.cells import SearchedCells
 from harness.judge import prediction
 from harness.plan import predicted_idle
@@ -21,6 +21,7 @@ def sentences(config: StudyConfig) -> list[str]:
         *load_bounds(config),
         *own_platform(config),
         *own_script(config),
+        *without_linear_speedup(config),
         *row_checks.sentences(config.grid),
         *time_scaling(config),
         *server_failures(config),
@@ -35,20 +36,30 @@ def load_bounds(config: StudyConfig) -> list[str]:
 
     The load of a script is known only once its users have run.
     """
-    if not config.scaled_capacity_per_s or config.grid.has_script:
+    known = config.scaled_rates
+    if not known or config.grid.has_script:
         return []
     cells = config.grid.cells.known
-    servers = sorted({cell.servers for cell in cells})
+    servers = sorted({cell.servers_level for cell in cells}, key=known.of)
     if config.grid.is_open:
         rates = [(cell.rate, config.grid.scaled_per_s(cell.rate)) for cell in cells]
-        return prediction.of_rates(rates, servers, config.scaled_capacity_per_s)
+        return prediction.of_rates(rates, servers, known)
     return prediction.sentences(
         sorted({cell.vusers for cell in cells}),
         servers,
-        config.scaled_capacity_per_s,
+        known,
         config.scaled_service_s,
         config.grid.think_per_request_s,
     )
+
+
+def without_linear_speedup(config: StudyConfig) -> list[str]:
+    """Name the single servers whose cells are missing: their sum is the linear speedup of several types."""
+    return [
+        f"{level} will have no linear speedup and no efficiency, because the grid has no cell of one server of type "
+        f"{' and '.join(names)}. Add {', '.join(f'{{{name}: 1}}' for name in names)} to servers to measure it"
+        for level, names in server_type_checks.missing_singles(config.grid).items()
+    ]
 
 
 def own_script(config: StudyConfig) -> list[str]:

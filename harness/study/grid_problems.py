@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.deploy import host_limits
 from harness.deploy.inventory.hosts import OF_PLATFORM, Inventory
 from harness.errors import BadInput, StudyError
+from harness.grid import server_type_checks
 from harness.grid.reading import GridFile, server_problems
 from harness.grid.schema import Grid
 from harness.grid.yamldata import Path_
@@ -17,7 +18,7 @@ from harness.traffic import registry
 
 # Keys that determine the duration of a plan.
 _PLANNED_BY = (
-    *("factors", "exclude", "include", "load", "repeats", "vars", "service"),
+    *("server_types", "factors", "exclude", "include", "load", "repeats", "vars", "service"),
     *("traffic", "load_generator", "budget", "inventory"),
 )
 
@@ -62,6 +63,10 @@ class Problems:
 
 def of_inventory(file: GridFile, grid: Grid, inventory: Inventory, path: Path, problems: Problems) -> None:
     """Add the problems of a grid on the hosts of an inventory, which was read from `path`."""
+    known = [host.name for host in inventory.hosts if host.group == "ml_servers"]
+    if unknown := list(server_type_checks.of_hosts(grid, known)):
+        problems.add(unknown)
+        problems.reject()
     if grid.platform is not None:
         problems.add(_unused_hosts(inventory))
     elif file.has_cells:

@@ -12,6 +12,7 @@ from harness import secrecy
 from harness.balancers import registry
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import BadInput
+from harness.grid import server_types
 from harness.grid.dataset import Source
 from harness.grid.schema import Grid
 from harness.grid.target import ScalePlaybook
@@ -54,8 +55,16 @@ def _used(grid: Grid, host: Host) -> dict[str, Any]:
 
 
 def participating_servers(grid: Grid, inventory: Inventory) -> list[Host]:
-    """Return the servers that take part in a study: as many of the inventory's as its largest topology has."""
-    return inventory.servers[: max(topology.servers for topology in grid.cells.topologies)]
+    """Return the servers that take part in a study: as many of the inventory's, or of each type, as topologies have."""
+    topologies = grid.cells.topologies
+    if not grid.server_types:
+        return inventory.servers[: max(topology.servers for topology in topologies)]
+    numbers = [server_types.counts(topology.servers_level) for topology in topologies]
+    return [
+        inventory.server(server)
+        for name, members in grid.server_types.items()
+        for server in members[: max(each.get(name, 0) for each in numbers)]
+    ]
 
 
 def directory_for(results: Path, grid: Grid, configuration: Configuration) -> StudyDirectory:

@@ -20,7 +20,7 @@ def new_record(config: StudyConfig, draw_seed: Callable[[], int]) -> StudyRecord
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         configuration=config.configuration,
         seed=terms.seed,
-        server_order=() if grid.platform is not None else (order.rotation(_server_names(config), 1, terms.seed),),
+        server_order=() if grid.platform is not None else (_first_order(config, terms.seed),),
         predicted_idle=terms.predicted_idle,
         kind=kind,
         stopping=Stopping(
@@ -32,6 +32,10 @@ def new_record(config: StudyConfig, draw_seed: Callable[[], int]) -> StudyRecord
     )
 
 
+def _first_order(config: StudyConfig, seed: int) -> tuple[str, ...]:
+    return order.rotation_by_type(_server_names(config), config.grid.server_types, 1, seed)
+
+
 def with_server_order(record: StudyRecord, config: StudyConfig, blocks: int) -> StudyRecord:
     """Return study.json with the order of servers in that many blocks; recorded orders are kept.
 
@@ -40,7 +44,8 @@ def with_server_order(record: StudyRecord, config: StudyConfig, blocks: int) -> 
     if not record.server_order:
         return record
     names = _server_names(config)
-    more = (order.rotation(names, block, record.seed) for block in range(len(record.server_order) + 1, blocks + 1))
+    first, types = len(record.server_order) + 1, config.grid.server_types
+    more = (order.rotation_by_type(names, types, block, record.seed) for block in range(first, blocks + 1))
     return record.model_copy(update={"server_order": (*record.server_order, *more)})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from harness.grid import server_types
 from harness.grid.schema import Grid
 from harness.plan import order, predicted_idle, stopping, terms
 from harness.records.study import StudyRecord
@@ -29,10 +30,10 @@ def server_order(study: StudyRecord, records: Mapping[str, TrialRecord]) -> list
     problems = [
         f"the order of servers in block {block} does not follow from the seed"
         for block, found in enumerate(study.server_order, 1)
-        if found != order.rotation(names, block, study.seed)
+        if found != order.rotation_by_type(names, study.nominal_grid.server_types, block, study.seed)
     ]
     for where, record in records.items():
-        planned = study.servers(record.repeat, int(record.cell["servers"]))
+        planned = study.servers(record.repeat, server_types.level_of(record.cell))
         if planned and record.context and set(record.context.expected_servers) != set(planned):
             took_part = ", ".join(record.context.expected_servers)
             problems.append(f"{where} was measured on {took_part}, the plan has {', '.join(planned)}")
@@ -50,7 +51,9 @@ def predicted_idle_cells(
     if recorded is None:
         return []
     problems = []
-    again = predicted_idle.predict(grid, recorded.capacity_per_s, recorded.unloaded_s, grid.think_per_request_s)
+    again = predicted_idle.predict(
+        grid, predicted_idle.rates_of(recorded), recorded.unloaded_s, grid.think_per_request_s
+    )
     if again is None or (again.blocks, again.cells) != (recorded.blocks, recorded.cells):
         problems.append("the predicted-idle cells do not follow from the recorded prediction")
     undecided = recorded.model_copy(update={"contradicted": None})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.balancers.balancer import Distribution
-from harness.deploy import balancer_settings, certificates, request_limits, server_env
+from harness.deploy import balancer_settings, balancer_template, certificates, request_limits, server_env
 from harness.deploy.inventory.hosts import Inventory
 from harness.grid.schema import Grid
 from harness.grid.yamldata import Path_
@@ -17,6 +17,7 @@ def problems(text: str, grid: Grid, inventory: Inventory) -> list[tuple[Path_, s
         *server_env.problems(grid, text),
         *_idle_servers(grid, inventory),
         *certificates.problems(grid, inventory),
+        *balancer_template.problems(grid, inventory),
     ]
 
 

@@ -16,6 +16,7 @@ from harness.deploy.deployment import Placement
 from harness.deploy.inventory import snapshot
 from harness.deploy.inventory.hosts import changed_addresses
 from harness.errors import CannotRun, DeployFailed, TrialFailed
+from harness.grid import server_types
 from harness.plan import order, predicted_idle
 from harness.plan.order import PlannedTrial
 from harness.plan.remaining_time import RemainingTime
@@ -179,7 +180,7 @@ class Study:
         self._prefetch = SwitchPrefetch(self._deployment, self._grid)
         self._record = preparation.record
         measured = self._directory.trials().values()
-        self._remaining_time = RemainingTime(self._grid, self._config.scaled_capacity_per_s, measured)
+        self._remaining_time = RemainingTime(self._grid, self._config.scaled_rates, measured)
         self._write()
         return context
 
@@ -232,9 +233,10 @@ class Study:
 
     def _placement(self, planned: PlannedTrial) -> Placement:
         """Return a trial's cell on the servers that take part in its block."""
-        count = planned.cell.servers
-        first = tuple(server.name for server in self._inventory.servers[:count])
-        return Placement(planned.cell, self._record.servers(planned.repeat, count) or first)
+        level = planned.cell.servers_level
+        names = [server.name for server in self._inventory.servers]
+        first = server_types.members(level, names, self._grid.server_types)
+        return Placement(planned.cell, self._record.servers(planned.repeat, level) or first)
 
     def _record_trial(self, planned: PlannedTrial, data: TrialData, remaining: list[PlannedTrial]) -> None:
         """Write a trial and study.json, report the end of the trial, and extend the lease of rented hosts."""

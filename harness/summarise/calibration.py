@@ -57,10 +57,10 @@ def of_gains(gains: Sequence[Gain]) -> tuple[bool, str]:
         return False, "no gain was measured"
     found, passed = [], True
     for gain in gains:
-        ideal, ratio = gain.step_ideal, gain.ratio
-        if gain.kind is not GainKind.GAIN or ratio is None or ratio.low is None or ratio.high is None:
+        ideal, ratio = (1.0, gain.linear.efficiency) if gain.linear else (gain.step_ideal, gain.ratio)
+        if gain.kind is not GainKind.GAIN or ideal is None or ratio is None or ratio.low is None or ratio.high is None:
             why = gain.reason or gain.conclusion_text
-            found.append(f"{gain.from_servers} → {gain.to_servers}: no gain with an interval ({why})")
+            found.append(f"{gain.step}: no gain with an interval ({why})")
             passed = False
             continue
         error = ratio.value / ideal - 1
@@ -68,7 +68,10 @@ def of_gains(gains: Sequence[Gain]) -> tuple[bool, str]:
             1 + LARGEST_INTERVAL_ERROR
         )
         passed = passed and abs(error) <= LARGEST_ERROR and within
-        found.append(f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] for {ideal:g} (error {percent(error, 2)})")
+        of = f"efficiency of {gain.step} " if gain.linear else ""
+        found.append(
+            f"{of}{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] for {ideal:g} (error {percent(error, 2)})"
+        )
     return passed, "measured " + ", ".join(found)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.grid.load import without_load
 from harness.grid.schema import Grid
+from harness.grid.server_types import ServersLevel, counts, level_of
 from harness.grid.types import Levels
 from harness.records.trial import TrialRecord
 from harness.summarise.capacity.capacity import Capacity
@@ -71,7 +72,8 @@ def summarise(
     topologies = list({tuple(sorted(levels.items())): levels for levels in found}.values())
     if not topologies:
         return None
-    usd = hourly(prices, records)
+    levels = dict.fromkeys(level_of(levels) for levels in topologies)
+    usd = hourly_by_type(prices, levels, grid.server_types) if grid.server_types else hourly(prices, records)
     rates = sustainable_rates(cells, grid.objectives, grid.time_factor, capacities)
     return of_topologies(with_costs(topologies, rates, usd), grid.target_per_s, priced=prices.any_known)
 
@@ -104,7 +106,7 @@ def _by_rate(found: Sequence[TopologyCost]) -> list[CostAnswer]:
     return [*answers, _answer(found, max(ends, default=1.0) * 2, None)]
 
 
-def hourly(prices: Prices, records: Iterable[TrialRecord]) -> dict[int, float | None]:
+def hourly(prices: Prices, records: Iterable[TrialRecord]) -> dict[ServersLevel, float | None]:
     """USD an hour by number of servers, for the servers that took part and the balancer; None where one is missing.
 
     Without a trial that shows which servers took part, any of them count if all have one price.
@@ -114,7 +116,7 @@ def hourly(prices: Prices, records: Iterable[TrialRecord]) -> dict[int, float | 
     balancers = [name for name, group in groups.items() if group == "load_balancers"]
     took_part = {len(r.context.expected_servers): list(r.context.expected_servers) for r in records if r.context}
     alike = len({price.get(name) for name in servers}) == 1
-    found: dict[int, float | None] = {}
+    found: dict[ServersLevel, float | None] = {}
     for count in range(1, len(servers) + 1):
         names = took_part.get(count) or (servers[:count] if alike else [])
         all_prices = [price.get(name) for name in [*names, *balancers]]
@@ -123,15 +125,42 @@ def hourly(prices: Prices, records: Iterable[TrialRecord]) -> dict[int, float | 
     return found
 
 
+def hourly_by_type(
+    prices: Prices, levels: Iterable[ServersLevel], types: Mapping[str, Sequence[str]]
+) -> dict[ServersLevel, float | None]:
+    """USD an hour by topology of several types, for its servers and the balancer; None where one is missing.
+
+    The servers of a type take turns, so each counts with the mean price of its type.
+    """
+    price = prices.usd_per_hour
+    own = {name: [price.get(server) for server in servers] for name, servers in types.items()}
+    means = {name: _mean(usd) for name, usd in own.items()}
+    balancers = [price.get(name) for name, group in prices.groups.items() if group == "load_balancers"]
+    return {
+        level: _sum([*balancers, *(means[name] for name, number in counts(level).items() for _ in range(number))])
+        for level in levels
+    }
+
+
+def _sum(prices: Sequence[float | None]) -> float | None:
+    known = [one for one in prices if one is not None]
+    return sum(known) if known and len(known) == len(prices) else None
+
+
+def _mean(prices: Sequence[float | None]) -> float | None:
+    total = _sum(prices)
+    return None if total is None else total / len(prices)
+
+
 def with_costs(
-    topologies: Sequence[Levels], rates: Sequence[SustainableRate], usd: Mapping[int, float | None]
+    topologies: Sequence[Levels], rates: Sequence[SustainableRate], usd: Mapping[ServersLevel, float | None]
 ) -> list[TopologyCost]:
     """Every topology with its price and its sustainable rate, in their order."""
     known = {tuple(rate.topology.items()): rate for rate in rates}
     return [
         TopologyCost(
             topology=levels,
-            usd_per_hour=usd.get(int(levels["servers"])),
+            usd_per_hour=usd.get(level_of(levels)),
             rate=known.get(tuple(levels.items())),
         )
         for levels in topologies

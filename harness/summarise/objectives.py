@@ -71,7 +71,7 @@ def _p95(cell: CellSummary, what: str, limit_s: float, p95_ms: float | None, cla
 
 def _step(objectives: Objectives, gain: Gain) -> list[ObjectiveResult]:
     """A gain meets its objective if its whole interval does: an estimate without an interval is no evidence."""
-    least = objectives.gain.get(gain.to_servers)
+    least = objectives.gain.get(gain.to_servers) if isinstance(gain.to_servers, int) else None
     if least is None or gain.kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE, GainKind.SERVER_FAILURE):
         return []  # this load cannot show it
     name = f"{load_name(gain.others)}: gain of {gain.from_servers} → {gain.to_servers} servers"

@@ -29,10 +29,11 @@ from harness.summarise.comparison.capacity_effects import CapacityEffect
 from harness.summarise.comparison.factors import FactorEffect
 from harness.summarise.comparison.gate import GateResult
 from harness.summarise.cost import CostSummary, Prices
-from harness.summarise.gains import gain, machine_speed, precision, ranges, scalability, server_spread
+from harness.summarise.gains import gain, linear, machine_speed, precision, ranges, scalability, scale_up, server_spread
 from harness.summarise.gains.gain import Gain
 from harness.summarise.gains.machine_speed import MachineSpeed
 from harness.summarise.gains.ranges import GainRun
+from harness.summarise.gains.scale_up import ScaleUp
 from harness.summarise.gains.server_spread import ServerSpread
 from harness.summarise.objectives import ObjectiveResult
 from harness.summarise.search.result import SearchResult
@@ -56,6 +57,7 @@ class Summary:
     cells: list[CellSummary]
     gains: list[Gain]
     whole_range_gains: list[Gain] = field(default_factory=list)  # of each load with several steps
+    scale_ups: list[ScaleUp] = field(default_factory=list)  # of servers of several types, by load
     gain_runs: list[GainRun] = field(default_factory=list)  # neighbouring steps of one category
     noise: block_model.BlockModel | None = None
     findings: list[Finding] = field(default_factory=list)  # of the whole study
@@ -163,7 +165,7 @@ def of_cells(
     noise, findings = _noise([cell for cell in cells if not cell.fail_servers], records, limits)
     control = _control(records, grid)
     speed, widest = machine_speed.of_trials(records), machine_speed.widest(gains, cells)
-    findings += [*_control_finding(control), *_slow_servers(cells, limits)]
+    findings += [*_control_finding(control), *_slow_servers(cells, limits), *linear.findings(cells)]
     findings += machine_speed.findings(speed, widest, limits)
     capacities = by_topology.of_records(grid, records)
     effects = factors.effects(grid, cells)
@@ -173,13 +175,14 @@ def of_cells(
         gains=gains,
         whole_range_gains=ranges.whole_ranges(gains, cells, limits),
         gain_runs=ranges.runs(gains, cells, limits),
+        scale_ups=scale_up.comparisons(cells, gains, limits),
         noise=noise,
         findings=findings,
         control=control,
         between_share=precision.between_share(noise, cells, records),
         machine_speed=speed,
         machine_speed_mattered=machine_speed.mattered(speed, widest, limits),
-        server_spread=server_spread.of_records(records.values()),
+        server_spread=server_spread.of_records(records.values(), grid.server_types),
         widest_half_width=widest,
         usl_fits=scalability.usl_fits(cells, limits.mix_held),
         efficiency_profiles=scalability.efficiency_profiles(cells, limits.mix_held),
@@ -219,7 +222,7 @@ def _cells(
         good, bad = ([histogram(path) for path in usable] for histogram in (latencies, failures))
         mine, expected = [records[path] for path in paths], grid.expected_statuses
         named = [by_request(path) if records[path].requests else {} for path in usable]
-        one = summarise(cell.by_name, mine, good, grid.evidence, bad, expected, named)
+        one = summarise(cell.by_name, mine, good, grid.evidence, bad, expected, named, grid.server_types)
         found.append(replace(one, by_request=requests.in_order(one.by_request, names)))
         if cell.fail_servers:
             failovers.append(failover.of_cell(found[-1], mine))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from harness.grid.server_types import count
 from harness.grid.types import Levels
 from harness.summarise.sustainable_rate import SustainableRate
 
@@ -33,7 +34,7 @@ class TopologyCost:
 
     @property
     def servers(self) -> int:
-        return int(self.topology["servers"])
+        return count(self.topology["servers"])
 
     @property
     def usd_per_million(self) -> float | None:
@@ -74,7 +75,8 @@ def with_n_minus_1(found: Sequence[TopologyCost]) -> list[TopologyCost]:
 
     Topologies without such a one are left out.
     """
-    alike = [each for each in found if not each.topology.get("fail_servers")]  # without cells of a server failure
+    is_plain = (each for each in found if isinstance(each.topology["servers"], int))  # of types it depends on which
+    alike = [each for each in is_plain if not each.topology.get("fail_servers")]  # without cells of a server failure
     known = {tuple(each.topology.items()): each.rate for each in alike}
     fewer = [(each, tuple({**each.topology, "servers": each.servers - 1}.items())) for each in alike]
     return [replace(each, rate=known[key]) for each, key in fewer if key in known]

@@ -7,10 +7,11 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.deploy import balancer_template
 from harness.grid import ngrinder_script, traffic_checks
 from harness.grid.dataset import Dataset, Source
 from harness.grid.schema import Grid
@@ -47,7 +48,33 @@ class DataReader:
     _bytes: int = 0
 
     def read(self, grid: Grid) -> Dataset | None:
-        """Return rows and files, None if the traffic has none or has no readable rows; see `problems`."""
+        """Return rows, files and the balancer's templates, None without any or without readable rows."""
+        templates = self._templates(grid)
+        found = self._traffic(grid)
+        return replace(found or Dataset(sources=self._sources), templates=templates) if templates else found
+
+    def _templates(self, grid: Grid) -> dict[str, str]:
+        """Read the balancer's own templates that the grid names."""
+        name, found = balancer_template.VARIABLE, dict[str, str]()
+        places: list[tuple[Path_, object]] = [(("vars", name), grid.vars.get(name))]
+        places += [(("factors", name, place), level) for place, level in enumerate(grid.levels.get(name, ()))]
+        places += [(("include", place, name), cell.get(name)) for place, cell in enumerate(grid.include)]
+        for where, written in places:
+            if not written:
+                continue
+            file = str(written)
+
+            def read(file: str = file) -> None:
+                content = self._content(file)
+                if wrong := list(balancer_template.wrong(file, content)):
+                    raise _Unreadable(*wrong[:MOST_PROBLEMS])
+                found[file] = content.decode()
+
+            self._at(where, read)
+        return found
+
+    def _traffic(self, grid: Grid) -> Dataset | None:
+        """Return rows and files of the traffic, None without any or without readable rows."""
         if grid.traffic is not None and grid.traffic.locustfile is not None:
             return self._script(grid.traffic)
         data = grid.traffic.data if grid.traffic else None

@@ -97,7 +97,7 @@ class SentTraffic:
             pick=data.kind if data else "cycle",
             zipf_s=data.zipf_s if data else 0.0,
             per=data.per if data else "transaction",
-            dataset=grid.dataset,
+            dataset=grid.dataset if grid.dataset and grid.dataset.is_sent else None,
             groovy=(grid.traffic.script or "") if grid.traffic else "",
             groovy_files=grid.traffic.files if grid.traffic else (),
             sessions=(login.sessions or SESSIONS) if login and grid.is_open else 0,

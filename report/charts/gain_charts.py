@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
+from harness.grid import server_types
 from report.charts import theme
 from report.charts.theme import NUMBERS, PAPER_WIDTH, TPS, Rows, Spec, finish, named
 
@@ -24,30 +25,41 @@ def headline(
     `ceiling` is that of the load generator, `height` is in pixels.
     """
     loads = list(dict.fromkeys(row["load"] for row in cells))
-    servers = sorted({row["servers"] for row in cells})
-    x = theme.servers_axis(servers)
+    servers = list({row["servers"]: None for row in sorted(cells, key=lambda row: server_types.count(row["servers"]))})
+    is_typed = isinstance(servers[0], str)  # topologies of several types have names and no order that a line could join
+    x = theme.topologies_axis(servers) if is_typed else theme.servers_axis(servers)
     y = alt.Y("tps:Q", scale=alt.Scale(zero=True, nice=True), axis=alt.Axis(title=TPS, tickCount=5, labelExpr=NUMBERS))
     data = named("cells")
     colour = theme.colours(loads)
     ideal = alt.Chart(named("ideals")).mark_line(strokeDash=[2, 3], strokeWidth=1, color=theme.QUIET)
+    if is_typed:
+        ideal = alt.Chart(named("ideals")).mark_tick(thickness=1.4, width=34, color=theme.QUIET)
     numbers = [alt.Tooltip("shown:N", title="req/s"), alt.Tooltip("trials:N", title="valid trials")]
     layers = [
         ideal.encode(x=x, y=y, detail="load:N"),
         alt.Chart(named("trials"))
         .mark_point(filled=True, size=14, opacity=0.45)
         .encode(x=x, y=y, color=colour, tooltip=["trial:N", alt.Tooltip("tps:Q", format=".1f")]),
-        alt.Chart(data).mark_line(strokeWidth=1.6).encode(x=x, y=y, color=colour),
+        *([] if is_typed else [alt.Chart(data).mark_line(strokeWidth=1.6).encode(x=x, y=y, color=colour)]),
         alt.Chart(data).mark_rule(strokeWidth=2.2).encode(x=x, y=alt.Y("low:Q", title=TPS), y2="high:Q", color=colour),
         alt.Chart(data)
         .mark_point(filled=True, size=34, opacity=1)
-        .encode(x=x, y=y, color=colour, href="to:N", tooltip=["load:N", "servers:Q", *numbers]),
+        .encode(
+            x=x, y=y, color=colour, href="to:N", tooltip=["load:N", "servers:N" if is_typed else "servers:Q", *numbers]
+        ),
         alt.Chart(named("labels"))
         .mark_text(align="left", dx=8, fontWeight=600)
         .encode(x=x, y=alt.Y("at:Q", title=TPS), text="label:N", color=colour),
     ]
     line: Rows = []
     if ceiling is not None:
-        line = [{"tps": ceiling, "servers": servers[0] - 0.15, "label": "ceiling of the load generator"}]
+        line = [
+            {
+                "tps": ceiling,
+                "servers": servers[0] if is_typed else servers[0] - 0.15,
+                "label": "ceiling of the load generator",
+            }
+        ]
         limit = alt.Chart(named("ceiling"))
         layers.append(limit.mark_rule(strokeWidth=0.8, color=theme.QUIET).encode(y=y))
         layers.append(limit.mark_text(align="left", dx=4, dy=-5, color=theme.QUIET).encode(x=x, y=y, text="label:N"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.grid import server_types
 from harness.records.trial import TrialData
 from harness.summarise.capacity.capacity import CapacityGain
 from harness.summarise.cells.cell import CellSummary
@@ -29,7 +30,7 @@ def headline(
     rows: Rows = [
         {
             "load": load_name(cell.others),
-            "servers": cell.servers,
+            "servers": cell.topology,
             "tps": cell.tps.value,
             "low": cell.tps.low,
             "high": cell.tps.high,
@@ -42,7 +43,10 @@ def headline(
     ]
     if not rows:
         return None
-    ends = [max((r for r in rows if r["load"] == load), key=lambda r: r["servers"]) for load in _loads(rows)]
+    ends = [
+        max((r for r in rows if r["load"] == load), key=lambda r: server_types.count(r["servers"]))
+        for load in _loads(rows)
+    ]
     ideals = _ideals(shown)
     labels = [{"servers": r["servers"], "tps": r["tps"], "load": r["load"], "label": r["load"]} for r in ends]
     labels += [{**ideals[-1], "label": "linear"}] if ideals else []
@@ -66,9 +70,9 @@ def headline(
             "paired": paired,
         },
         "Throughput by number of servers: "
-        + "; ".join(f"{r['load']}, {phrases.count(r['servers'], 'server')}: {text.rate(r['tps'])} req/s" for r in rows),
+        + "; ".join(f"{r['load']}, {phrases.topology(r)}: {text.rate(r['tps'])} req/s" for r in rows),
         "Mean successful requests per second in the steady window. Bars are 95 % intervals over trials, dots single "
-        "trials. Dotted: linear speedup from the smallest saturated topology." + left_out(shown, cells),
+        f"trials. {_linear(rows)}" + left_out(shown, cells),
     )
 
 
@@ -76,11 +80,35 @@ def _loads(rows: Rows) -> list[str]:
     return list(dict.fromkeys(row["load"] for row in rows))
 
 
+def _linear(rows: Rows) -> str:
+    """What the dotted line of linear speedup, or its ticks, begin with."""
+    if isinstance(rows[0]["servers"], str):
+        return "Ticks: linear speedup, the sum of the single servers at their best load."
+    return "Dotted: linear speedup from the smallest saturated topology."
+
+
+def _sums(saturated: Sequence[CellSummary], cells: Sequence[CellSummary]) -> Rows:
+    """The sum of the saturated single servers of each type, for each topology of which they are all known."""
+    one: dict[str, float] = {}
+    for cell in saturated:
+        if cell.servers == 1 and cell.tps:
+            (name,) = server_types.counts(cell.topology)
+            one[name] = max(one.get(name, 0.0), cell.tps.value)
+    levels = {cell.topology: server_types.counts(cell.topology) for cell in cells}
+    return [
+        {"load": "ideal", "servers": level, "tps": sum(number * one[name] for name, number in numbers.items())}
+        for level, numbers in levels.items()
+        if numbers.keys() <= one.keys()
+    ]
+
+
 def _ideals(cells: Sequence[CellSummary]) -> Rows:
     """Linear speedup m · X(smallest) / m0, from the best saturated cell of the smallest topology."""
     saturated = [c for c in cells if c.tps and c.bottleneck.is_topology]
     if not saturated:
         return []
+    if isinstance(saturated[0].topology, str):
+        return _sums(saturated, cells)
     smallest = min(saturated, key=lambda c: (c.servers, -(c.tps.value if c.tps else 0)))
     per_server = (smallest.tps.value if smallest.tps else 0.0) / smallest.servers
     most = max(c.servers for c in cells)
@@ -109,7 +137,7 @@ def gain_plot(gains: Sequence[Gain], of_capacities: Sequence[CapacityGain] = ())
 
 
 def _step(load: str, gain: Gain | CapacityGain, shown: str) -> dict[str, Any]:
-    step, ratio = f"{gain.from_servers} → {gain.to_servers}", gain.ratio
+    step, ratio = gain.step, gain.ratio
     return {
         "key": f"{load}|{step}",
         "load": load,

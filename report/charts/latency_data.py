@@ -40,7 +40,7 @@ def chart(cells: Sequence[CellSummary], trials: Mapping[str, TrialData], p99_nee
         rows += [
             {
                 "load": load_name(cell.others),
-                "topology": phrases.count(cell.servers, "server"),
+                "topology": phrases.topology(cell.cell),
                 "percentile": q,
                 "ms": max(0.001, values[q]),
             }

@@ -77,7 +77,7 @@ def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
 def _topology(levels: Levels) -> str:
     """The name of a topology: "2 servers", and the levels of other factors."""
     rest = {name: level for name, level in without_load(levels).items() if name != "servers"}
-    return ", ".join(filter(None, (phrases.count(int(levels["servers"]), "server"), load_name(rest))))
+    return ", ".join(filter(None, (phrases.topology(levels), load_name(rest))))
 
 
 def _loads_of(topology: str, points: Rows) -> set[float]:

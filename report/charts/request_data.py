@@ -59,7 +59,7 @@ def chart(summary: Summary) -> Chart | None:
 def _topology(cell: CellSummary) -> str:
     """The name of a topology on the axis: "2 servers", and the levels of other factors."""
     rest = {name: level for name, level in without_load(cell.cell).items() if name != "servers"}
-    return ", ".join(filter(None, (phrases.count(cell.servers, "server"), load_name(rest))))
+    return ", ".join(filter(None, (phrases.topology(cell.cell), load_name(rest))))
 
 
 def _at_largest_load(cells: Sequence[CellSummary]) -> list[CellSummary]:

@@ -33,13 +33,13 @@ def series(cells: Sequence[CellSummary], trials: Mapping[str, TrialData], from_s
         return None
     step = -(-sum(len(data.samples) for *_, data in wanted) // MOST_POINTS)
     rows = [
-        {"load": load_of(data), "topology": phrases.count(int(data.record.cell["servers"]), "server"), **point}
+        {"load": load_of(data), "topology": phrases.topology(data.record.cell), **point}
         for *_, where, data in sorted(wanted, key=lambda one: one[:3])
         for point in _points(where, data.samples, step)
     ]
     mine = by_cell(trials)
     marks = [
-        {"load": load_name(cell.others), "topology": phrases.count(cell.servers, "server"), **mark}
+        {"load": load_name(cell.others), "topology": phrases.topology(cell.cell), **mark}
         for cell in shown
         for mark in _marks(mine.get(anchor(cell.cell), []), to_s)
     ]

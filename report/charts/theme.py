@@ -62,6 +62,12 @@ def servers_axis(servers: list[int]) -> alt.X:
     return alt.X("servers:Q", scale=alt.Scale(domain=domain), axis=axis)
 
 
+def topologies_axis(topologies: list[str]) -> alt.X:
+    """The axis of topologies of several types, in this order."""
+    axis = alt.Axis(grid=False, title="servers", labelAngle=0, labelLimit=140)
+    return alt.X("servers:N", sort=None, scale=alt.Scale(domain=topologies, padding=0.7), axis=axis)
+
+
 def colours(names: list[str], field: str = "load") -> alt.Color:
     """A colour for each name, and grey for linear speedup."""
     accents = [ACCENTS[i % len(ACCENTS)] for i in range(len(names))]

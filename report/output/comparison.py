@@ -8,8 +8,8 @@ from harness.study.compare import Comparison
 from harness.summarise.comparison.attribution import RatioBound
 from harness.summarise.comparison.capacities import CapacityRatio
 from harness.summarise.comparison.studies import StudyRatio
-from harness.words import load_name, servers
-from report import estimates
+from harness.words import load_name
+from report import estimates, phrases
 from report import format as text
 from report.elements import Table
 from report.output.html import TEMPLATES, stylesheet, unbroken
@@ -43,7 +43,7 @@ CAPACITIES = ["capacity of", "before", "after", "ratio", "simultaneous", "blocks
 def cell_name(ratio: StudyRatio) -> str:
     """The name of the cell, as in the report."""
     others = {name: level for name, level in ratio.cell.items() if name != "servers"}
-    return f"{servers(int(ratio.cell['servers']))}, {load_name(others)}"
+    return f"{phrases.topology(ratio.cell)}, {load_name(others)}"
 
 
 def short_rows(one: Comparison) -> list[list[str]]:

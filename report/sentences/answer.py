@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 from harness.grid.load import LOAD_FACTORS, RATE
 from harness.grid.schema import Grid
+from harness.grid.server_types import ServersLevel
 from harness.records.trial import Outcome
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainCategory, GainKind
 from harness.summarise.gains.obstacle import GainObstacle
 from harness.summarise.gains.ranges import GainRun
 from harness.summarise.summary import Summary
-from harness.words import load_name
+from harness.words import load_name, servers
 from report import estimates, phrases
 from report import format as text
 from report.elements import anchor, cell_name
-from report.sentences import capacity, factor_effects, failover, gate, rejections, response_times
+from report.sentences import capacity, factor_effects, failover, gate, rejections, response_times, scale_up
 
+Cells = dict[ServersLevel, CellSummary]  # of one load, by the level of `servers`
 QUESTION = "how much does each additional server add?"
 INDICATIVE = (
     "Indicative: a quick study has two topologies, one load and three short blocks. For a statement, run the same "
@@ -59,7 +61,7 @@ def _answer(summary: Summary) -> list[str]:
     if summary.gate is not None:
         return [*gate.sentences(summary.gate), *rejections.sentences(summary)]
     capacities = capacity.sentences(summary)
-    first = rejections.sentences(summary) + capacities
+    first = rejections.sentences(summary) + capacities + scale_up.sentences(summary)
     if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.failovers):
         return [*first, without_gains(summary.cells)]
     last = factor_effects.of_capacities(summary.capacity_effects, summary.grid.evidence)
@@ -132,7 +134,7 @@ def without_gains(cells: list[CellSummary]) -> str:
     if len({cell.servers for cell in cells}) == 1:
         best = max(usable, key=lambda cell: cell.tps.value if cell.tps else 0.0)
         return (
-            f"{phrases.count(best.servers, 'server')} delivered {text.rate_interval(best.tps)} req/s at "
+            f"{phrases.topology(best.cell)} delivered {text.rate_interval(best.tps)} req/s at "
             f"{load_name(best.others)}; a gain needs two topologies."
         )
     return "No two topologies were measured at the same load, so there is no gain."
@@ -141,7 +143,7 @@ def without_gains(cells: list[CellSummary]) -> str:
 def _sentence(steps: list[Gain], summary: Summary) -> str:
     """A sentence for one load: a clause for each step, or for what the steps have in common."""
     ends = [end for step in steps for end in step.cells]
-    cells = {cell.servers: cell for cell in summary.cells if cell.cell in ends}
+    cells: Cells = {cell.topology: cell for cell in summary.cells if cell.cell in ends}
     if len(steps) > MOST_STEPS:
         clauses = _grouped(steps, cells, summary)
     else:
@@ -156,20 +158,19 @@ def _sentence(steps: list[Gain], summary: Summary) -> str:
 
 
 def _subject(step: Gain) -> str:
-    if step.to_servers == step.from_servers + 1:
-        return f"the {phrases.ordinal(step.to_servers)} server"
-    return f"going from {step.from_servers} to {step.to_servers} servers"
+    few, many = step.from_servers, step.to_servers
+    if isinstance(few, int) and isinstance(many, int) and many == few + 1:
+        return f"the {phrases.ordinal(many)} server"
+    return f"going from {few} to {many} servers"
 
 
-def _clause(
-    step: Gain, cells: dict[int, CellSummary], grid: Grid, *, first: bool = False, same_reason: bool = False
-) -> str:
+def _clause(step: Gain, cells: Cells, grid: Grid, *, first: bool = False, same_reason: bool = False) -> str:
     """The effect of a step on throughput and response times; `same_reason` as the step before is not repeated."""
     throughput = _throughput(step, cells, first=first, reason="for the same reason" if same_reason else step.reason)
     return _with_response_times(throughput, step.category, response_times.change(step.response_times, grid))
 
 
-def _obstacle(step: Gain, cells: dict[int, CellSummary]) -> GainObstacle | None:
+def _obstacle(step: Gain, cells: Cells) -> GainObstacle | None:
     """The obstacle in the clause of a step; None where it has none."""
     bound = step.category is GainCategory.LOWER_BOUND and not _load_limited(step, cells)
     return step.obstacle if bound or step.category in (GainCategory.NONE, GainCategory.NOT_MEASURABLE) else None
@@ -181,10 +182,10 @@ def _with_response_times(clause: str, category: GainCategory, change: str) -> st
     return f"{clause} ({change})" if category in REASONED else f"{clause}, and {change}"
 
 
-def _throughput(step: Gain, cells: dict[int, CellSummary], *, first: bool, reason: str) -> str:
+def _throughput(step: Gain, cells: Cells, *, first: bool, reason: str) -> str:
     subject, ratio = _subject(step), text.ratio_with_interval(step.ratio)
     efficiency = text.share_with_interval(step.efficiency, step.efficiency_interval)
-    linear = "" if first else f" of {step.step_ideal:.4g}×"
+    linear = "" if first or step.step_ideal is None else f" of {step.step_ideal:.4g}×"
     clauses = {
         GainCategory.NONE: f"the gain of {subject} is unknown ({reason})",
         GainCategory.ONLY_LARGER: step.reason,
@@ -193,7 +194,9 @@ def _throughput(step: Gain, cells: dict[int, CellSummary], *, first: bool, reaso
         GainCategory.LOWER: f"{subject} lowered throughput to {ratio}",
         GainCategory.INDISTINCT: f"{subject} made no measurable difference ({ratio})" + _shared([step]),
         GainCategory.BASELINE_SUSPECT: f"{subject} gave {ratio}, super-linear: the smaller topology is suspect",
-        GainCategory.GAIN: f"{subject} gave {ratio} the throughput, efficiency {efficiency}{linear}",
+        GainCategory.GAIN: f"{subject} gave {ratio} the throughput, "
+        + (f"efficiency {efficiency}{linear}" if step.step_ideal else step.reason)
+        + (f" ({step.reason})" if step.linear and step.reason else ""),
     }
     return clauses.get(step.category) or f"{subject} raised throughput {ratio}{_bound(step, cells, reason)}"
 
@@ -203,13 +206,13 @@ def _shared(steps: Sequence[Gain]) -> str:
     return f": {steps[0].remark}" if all(step.shared for step in steps) else ""
 
 
-def _load_limited(step: Gain, cells: dict[int, CellSummary]) -> bool:
+def _load_limited(step: Gain, cells: Cells) -> bool:
     """Whether the larger topology served the load completely."""
     larger = cells.get(step.to_servers)
     return larger is not None and larger.bottleneck.is_load
 
 
-def _bound(step: Gain, cells: dict[int, CellSummary], reason: str) -> str:
+def _bound(step: Gain, cells: Cells, reason: str) -> str:
     """Why a gain is a lower bound, and what it still states (rule E18)."""
     has_interval = step.ratio is not None and step.ratio.low is not None
     least = text.ratio(step.ratio.low if step.ratio is not None and has_interval else step.ratio)
@@ -218,20 +221,24 @@ def _bound(step: Gain, cells: dict[int, CellSummary], reason: str) -> str:
         known = f", at least {least} from the servers" if has_interval else ""
         return f"{known} ({reason})"
     share = f" to {larger.served}" if larger.of_users_bound or larger.of_offered else ""
-    deliver = f"{phrases.count(step.to_servers, 'server')} deliver at least {least}"
+    deliver = f"{servers(step.to_servers)} deliver at least {least}"
     return f"{share}: {deliver}; a higher load is needed to measure more"
 
 
-def _grouped(steps: list[Gain], cells: dict[int, CellSummary], summary: Summary) -> list[str]:
+def _grouped(steps: list[Gain], cells: Cells, summary: Summary) -> list[str]:
     """A clause for the whole range, then one for each run of neighbouring steps of one category."""
     clauses, others = [], steps[0].others
-    whole = next(gain for gain in summary.whole_range_gains if gain.others == others)
-    if whole.category in (GainCategory.GAIN, GainCategory.BASELINE_SUSPECT, GainCategory.LOWER_BOUND):
+    whole = next((gain for gain in summary.whole_range_gains if gain.others == others), None)
+    if whole is not None and whole.category in (
+        GainCategory.GAIN,
+        GainCategory.BASELINE_SUSPECT,
+        GainCategory.LOWER_BOUND,
+    ):
         at_least = "at least " if whole.kind is GainKind.LOWER_BOUND else ""
         grew = (
             f"throughput grew {text.ratio_with_interval(whole.ratio)} from "
-            f"{phrases.count(whole.from_servers, 'server')} to {whole.to_servers}, efficiency {at_least}"
-            f"{text.share_with_interval(whole.efficiency, whole.efficiency_interval)} of {whole.step_ideal:.4g}×"
+            f"{servers(whole.from_servers)} to {whole.to_servers}, efficiency {at_least}"
+            f"{text.share_with_interval(whole.efficiency, whole.efficiency_interval)} of {whole.step_ideal or 0:.4g}×"
         )
         change = response_times.change(whole.response_times, summary.grid)
         clauses.append(_with_response_times(grew, GainCategory.GAIN, change))

@@ -16,7 +16,7 @@ NAMES = {"p50": "median response time", "p95": "p95"}
 def sentence(effect: FactorEffect, limits: Thresholds) -> str:
     """A method, HTTPS, or a balancer, compared with the first level, at the same servers and load."""
     load = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
-    where = f"With {phrases.count(int(effect.rest['servers']), 'server')} at {load}"
+    where = f"With {phrases.topology(effect.rest)} at {load}"
     if effect.ratio is None:
         return f"{where} the effect of {effect.level} instead of {effect.base} is unknown: {obstacle(effect)}."
     note = phrases.indicative(effect.k, "repeat", limits.statement_repeats)

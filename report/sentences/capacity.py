@@ -12,7 +12,7 @@ from harness.summarise.gains.gain import GainKind
 from harness.summarise.gains.obstacle import ObstacleKind
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.summary import Summary
-from harness.words import load_name
+from harness.words import load_name, servers
 from report import estimates, phrases
 from report import format as text
 
@@ -102,6 +102,6 @@ def _limit(gain: CapacityGain) -> str:
     limit = gain.limit
     if limit is None:
         return ""
-    names = phrases.joined([phrases.count(number, "server") for number in limit.servers])
+    names = phrases.joined([servers(level) for level in limit.servers])
     unknown = limit.kind is ObstacleKind.UNKNOWN_BOTTLENECK
     return f"the bottleneck of {names} " + ("is unknown" if unknown else f"was the {limit.component}")

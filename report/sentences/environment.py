@@ -35,11 +35,15 @@ def when(study: StudyRecord, trials: Mapping[str, TrialData]) -> str:
 
 
 def paced_rate(study: StudyRecord) -> str:
-    """The rate to which each server of a lab is paced, as "140/s"; empty where servers are not paced."""
+    """The rate to which each server of a lab is paced: "140/s", or "70/s (small) or 140/s (large)"; else empty."""
     if study.shares or study.time_scaling is None:
         return ""
     configured = study.configuration
     servers = [host for host in configured.hosts.values() if host.get("group") == "ml_servers"]
+    types: dict[str, list[str]] = configured.grid.get("server_types", {})
+    if types:
+        rates = {name: configured.hosts.get(own[0], {}).get("lab_server_capacity") for name, own in types.items()}
+        return " or ".join(f"{rate} ({name})" for name, rate in rates.items() if rate)
     default = servers[0].get("lab_server_capacity") if servers else None
     rate = configured.grid.get("vars", {}).get("lab_server_capacity", default)
     return str(configured.grid["factors"].get("lab_server_capacity") or rate or "")

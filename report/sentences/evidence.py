@@ -85,7 +85,8 @@ def _servers(summary: Summary) -> str:
     found = summary.server_spread
     if found is None:
         return ""
-    rotation = "which servers take part changes from block to block, so a gain is that of this fleet on this day"
+    own = " within each type" if summary.grid.server_types else ""
+    rotation = f"which servers take part changes from block to block{own}, so a gain is that of this fleet on this day"
     if not found.differs:
         return f"{rotation}; the servers do not differ by more than chance explains"
     slowest = f"{found.slowest} has {text.percent(found.speeds[found.slowest], 1)} of their mean speed"

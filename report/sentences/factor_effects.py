@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from harness.balancers import registry
 from harness.grid import load
+from harness.grid.server_types import count
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.summarise.comparison.capacity_effects import CapacityEffect
@@ -39,7 +40,7 @@ def sentence(effect: FactorEffect, limits: Thresholds) -> str:
         shown = [registry.BY_NAME[str(level)].shown for level in (effect.base, effect.level)]
         return balancing.sentence(replace(effect, base=shown[0], level=shown[1]), limits)
     where = f"At {load_name({n: v for n, v in effect.rest.items() if n != 'servers'})}"
-    servers = f"with {phrases.count(int(effect.rest['servers']), 'server')}"
+    servers = f"with {phrases.topology(effect.rest)}"
     is_image = effect.kind is FactorKind.IMAGE
     name = "image" if is_image else effect.factor
     what = f"{name} {effect.level} instead of {effect.base}"
@@ -63,7 +64,7 @@ def of_capacities(effects: Sequence[CapacityEffect], limits: Thresholds) -> list
     largest: dict[tuple[str, str], CapacityEffect] = {}
     for effect in effects:
         key = (effect.factor, str(effect.level))
-        if key not in largest or int(effect.rest["servers"]) > int(largest[key].rest["servers"]):
+        if key not in largest or count(effect.rest["servers"]) > count(largest[key].rest["servers"]):
             largest[key] = effect
     return [_of_capacity(effect, limits) for effect in largest.values()]
 
@@ -73,7 +74,7 @@ def _of_capacity(effect: CapacityEffect, limits: Thresholds) -> str:
     base = load_name({effect.factor: effect.base}) if is_tls else effect.base
     what = f"{load_name({effect.factor: effect.level})} instead of {base}"
     others = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
-    where = f"with {phrases.count(int(effect.rest['servers']), 'server')}" + (f" at {others}" if others else "")
+    where = f"with {phrases.topology(effect.rest)}" + (f" at {others}" if others else "")
     ratio, note = (
         text.ratio_with_interval(effect.ratio),
         phrases.indicative(effect.k, "block", limits.statement_repeats),
@@ -88,4 +89,4 @@ def _of_capacity(effect: CapacityEffect, limits: Thresholds) -> str:
 
 
 def _size(levels: Levels) -> tuple[int, float]:
-    return int(levels["servers"]), load.level_of(levels)
+    return count(levels["servers"]), load.level_of(levels)

@@ -137,7 +137,11 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) ->
     found = []
     for load, steps in idle.items():
         few, many = steps[0].from_servers, steps[-1].to_servers
-        advice = "Use a higher rate to load them" if grid.is_open else "Use more users or a shorter think time"
+        if not isinstance(few, int) or not isinstance(many, int):
+            added = phrases.joined([f"{step.to_servers} adds to {step.from_servers}" for step in steps])
+            found.append(f"At {load} the servers that {added} were idle. {_more(grid)}.")
+            continue
+        advice = _more(grid)
         if saturated:
             needed = HEADROOM * many * max(saturated)
             rounded = -(-needed * grid.think_per_request_s // ROUND_USERS) * ROUND_USERS
@@ -145,6 +149,10 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) ->
             advice = f"Use about {more} to load {phrases.cardinal(many)}"
         found.append(f"At {load} servers beyond {phrases.cardinal(few)} were idle. {advice}.")
     return found
+
+
+def _more(grid: Grid) -> str:
+    return "Use a higher rate to load them" if grid.is_open else "Use more users or a shorter think time"
 
 
 def _dependencies(cells: list[CellSummary]) -> list[str]:
@@ -155,16 +163,20 @@ def _dependencies(cells: list[CellSummary]) -> list[str]:
         if cell.usable and (load not in largest or cell.servers > largest[load].servers):
             largest[load] = cell
     return [
-        f"At {load} a {phrases.ordinal(cell.servers + 1)} server will not help: {cell.bottleneck_reason}."
+        f"At {load} {_another(cell)} will not help: {cell.bottleneck_reason}."
         for load, cell in largest.items()
         if cell.bottleneck == Component.DEPENDENCY
     ]
 
 
+def _another(cell: CellSummary) -> str:
+    return f"a {phrases.ordinal(cell.servers + 1)} server" if isinstance(cell.topology, int) else "another server"
+
+
 def _next_bottlenecks(cells: list[CellSummary]) -> list[str]:
     """The most that further servers can add where users limit it soon."""
     return [
-        f"At {load_name(cell.others)} servers beyond {cell.servers} add at most "
+        f"At {load_name(cell.others)} servers beyond {cell.topology} add at most "
         f"{text.percent(1 / cell.of_users_bound - 1)} of throughput; the next bottleneck is {cell.next_bottleneck}."
         for cell in cells
         if cell.usable and cell.next_bottleneck and cell.of_users_bound and not cell.fail_servers

@@ -13,9 +13,9 @@ QUESTION = "is the candidate build slower than the baseline?"
 
 def around_the_ratio(found: GateResult) -> tuple[str, str]:
     """The conclusion in one sentence: the text before the ratio, and after it; without a ratio all of it is before."""
-    effect, servers = found.effect, int(found.effect.rest["servers"])
+    effect = found.effect
     where = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
-    place = f"{where} on {phrases.count(servers, 'server')}"
+    place = f"{where} on {phrases.topology(effect.rest)}"
     head = f"{phrases.capitalised(found.conclusion)}: {effect.level}"
     if found.ratio is None:
         return f"{head} is not comparable with {effect.base} at {place}", ""

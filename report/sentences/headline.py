@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.grid.load import level_of
+from harness.grid.server_types import ServersLevel, count
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.cells.failover import CellFailover
 from harness.summarise.comparison.factors import FactorEffect
 from harness.summarise.comparison.gate import GateResult
-from harness.summarise.gains.gain import Gain, GainCategory
+from harness.summarise.gains.gain import Gain, GainCategory, GainKind
+from harness.summarise.gains.scale_up import ScaleUp
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.summary import Summary
 from harness.summarise.topology_choice import Choice, Fit
 from harness.words import load_name
+from harness.words import servers as servers_of
 from report import estimates, phrases
 from report import format as text
-from report.sentences import answer, capacity, gate, rejections
+from report.sentences import answer, capacity, gate, rejections, scale_up
 from report.spreads import mean_count, mean_share
 
 MOST_WORDS = 25
@@ -75,15 +78,43 @@ def _gate(found: GateResult) -> Headline:
 
 
 def _all(summary: Summary) -> list[Headline]:
-    found = _capacities(summary)
+    found = [*_capacities(summary), *(each for one in summary.scale_ups[:MOST_LOADS] for each in _scale_up(one))]
     usable = any(cell.usable for cell in summary.cells)
     loads = answer.loads(summary) if usable else []
+    if summary.scale_ups:
+        loads = [steps for steps in loads if all(steps[0].others != each.others for each in summary.scale_ups)]
     if len(loads) <= MOST_LOADS:
         found += [_load(steps, summary) for steps in loads]
     else:
         found += [_load(loads[0], summary), _plain(answer.in_between(loads[1:-1])), _load(loads[-1], summary)]
     others = [*_rejections(summary), *_effects(summary), *_failovers(summary.failovers), *_target(summary)]
     return [*found, *others[:MOST_OTHERS]] or [_plain(answer.without_gains(summary.cells))]
+
+
+def _scale_up(found: ScaleUp) -> list[Headline]:
+    """What each alternative to one server of the slowest type delivers, then topologies of several types."""
+    known = [_gains_of(steps) for steps in (found.options, found.mixed)]
+    if not any(known):
+        text_ = f"At {load_name(found.others)} {scale_up.name(found.base)} and its alternatives have no known ratio."
+        return [_plain(text_)]
+    begin = Piece(f"At {load_name(found.others)} ")
+    sentences = [(begin, *_alternatives(steps, scale_up.name(found.base))) for steps in known if steps]
+    return [Headline((*parts, Piece("."))) for parts in sentences]
+
+
+def _gains_of(steps: Sequence[Gain]) -> list[Gain]:
+    return [step for step in steps if step.kind is GainKind.GAIN and step.ratio is not None][:MOST_STEPS]
+
+
+def _alternatives(steps: Sequence[Gain], base: str) -> Clause:
+    parts: list[Piece] = []
+    for place, step in enumerate(steps):
+        subject = f"{scale_up.name(step.to_servers)} {scale_up.verb(step.to_servers)} "
+        parts += [Piece("; " + subject if place else subject), *_figure(step.ratio)]
+        parts += [] if place else [Piece(f" {base}")]
+        if step.linear and step is steps[-1] and " + " in str(step.to_servers):
+            parts.append(Piece(f", efficiency {text.percent(step.efficiency)}"))
+    return tuple(parts)
 
 
 def _plain(sentence: str) -> Headline:
@@ -142,15 +173,20 @@ def _is_shared(category: GainCategory) -> bool:
 
 
 def _subject(step: Gain) -> str:
-    if step.to_servers == step.from_servers + 1:
-        return f"the {phrases.ordinal(step.to_servers)} server"
-    return f"going from {step.from_servers} to {step.to_servers} servers"
+    few, many = step.from_servers, step.to_servers
+    if isinstance(few, int) and isinstance(many, int) and many == few + 1:
+        return f"the {phrases.ordinal(many)} server"
+    return f"going from {few} to {many} servers"
+
+
+def _beyond(level: ServersLevel) -> str:
+    return phrases.cardinal(level) if isinstance(level, int) else level
 
 
 def _clause(group: Sequence[Gain], *, with_interval: bool) -> Clause:
     """What one step shows, or what several that are alike do."""
     step, several = group[0], len(group) > 1
-    subject = f"servers beyond {phrases.cardinal(step.from_servers)}" if several else _subject(step)
+    subject = f"servers beyond {_beyond(step.from_servers)}" if several else _subject(step)
     figure = _figure(step.ratio, with_interval=with_interval)
     idle = "added idle servers" if subject.startswith("going") else f"{'were' if several else 'was'} idle"
     unknown = "have" if several else "has"
@@ -165,7 +201,7 @@ def _clause(group: Sequence[Gain], *, with_interval: bool) -> Clause:
         GainCategory.IDLE: (Piece(f"{subject} {idle}"),),
         GainCategory.NOT_MEASURABLE: (Piece(f"{subject} {unknown} no measurable gain"),),
         GainCategory.NONE: (Piece(f"{subject} {unknown} no known gain"),),
-        GainCategory.ONLY_LARGER: (Piece(f"only {phrases.count(step.to_servers, 'server')} served the load"),),
+        GainCategory.ONLY_LARGER: (Piece(f"only {servers_of(step.to_servers)} served the load"),),
     }
     return clauses[step.category]
 
@@ -175,13 +211,13 @@ def _range(step: Gain, summary: Summary) -> Clause:
     whole = next((gain for gain in summary.whole_range_gains if gain.others == step.others), None)
     if whole is None or whole.ratio is None or not whole.is_statement:
         return ()
-    low, high = phrases.count(whole.from_servers, "server"), whole.to_servers
+    low, high = servers_of(whole.from_servers), whole.to_servers
     parts = [Piece("throughput grew "), *_figure(whole.ratio), Piece(f" from {low} to {high}")]
     last = [run for run in summary.gain_runs if run.others == step.others][-1:]
     for run in last:
         if run.category in (GainCategory.IDLE, GainCategory.INDISTINCT):
             added = "were idle" if run.category is GainCategory.IDLE else "made no measurable difference"
-            parts.append(Piece(f"; servers beyond {phrases.cardinal(run.from_servers)} {added}"))
+            parts.append(Piece(f"; servers beyond {_beyond(run.from_servers)} {added}"))
     return tuple(parts)
 
 
@@ -230,13 +266,13 @@ def _effects(summary: Summary) -> list[Headline]:
 
 
 def _size(effect: FactorEffect) -> tuple[int, float]:
-    return int(effect.rest["servers"]), level_of(effect.rest)
+    return count(effect.rest["servers"]), level_of(effect.rest)
 
 
 def _effect(effect: FactorEffect) -> Headline:
     begin = f"At {load_name({name: level for name, level in effect.rest.items() if name != 'servers'})}"
     what = f"{begin} {effect.factor} {effect.level} instead of {effect.base}"
-    servers = f"with {phrases.count(int(effect.rest['servers']), 'server')}"
+    servers = f"with {phrases.topology(effect.rest)}"
     if effect.ratio is None or effect.obstacle or effect.conclusion is Conclusion.NOT_MEASURABLE:
         return _plain(f"{what} has no measurable effect {servers}.")
     if effect.conclusion is Conclusion.INDISTINCT:

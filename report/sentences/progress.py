@@ -35,7 +35,7 @@ def after_first_block(gains: Sequence[Gain]) -> list[str]:
     for gain in sorted(gains, key=lambda each: -level_of(each.others)):
         if gain.ratio is not None and gain.is_statement:
             bound = "at least " if gain.kind is GainKind.LOWER_BOUND else ""
-            step = f"{gain.from_servers} → {gain.to_servers} servers: {bound}{text.ratio(gain.ratio)}"
+            step = f"{gain.step} servers: {bound}{text.ratio(gain.ratio)}"
             shown.setdefault(gain.load, []).append(step)
     if shown:
         return [f"after 1 block at {load}: {', '.join(steps)}, preliminary" for load, steps in shown.items()]

@@ -44,7 +44,7 @@ def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | N
     """A row for each step at each load, in the order of `gains`; simultaneous intervals below; None without any."""
     if not gains:
         return None
-    bottlenecks = {(c.servers, load_name(c.others)): c.bottleneck for c in cells if c.usable}
+    bottlenecks = {(c.topology, load_name(c.others)): c.bottleneck for c in cells if c.usable}
     rows = []
     for gain in gains:
         load = load_name(gain.others)
@@ -53,7 +53,7 @@ def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | N
         rows.append(
             [
                 load,
-                f"{gain.from_servers} → {gain.to_servers}",
+                gain.step,
                 text.ratio(gain.ratio),
                 text.ratio_interval(gain.ratio),
                 text.ratio(gain.step_ideal),
@@ -109,7 +109,7 @@ def _effect_row(effect: FactorEffect) -> list[str]:
     return [
         effect.factor,
         f"{effect.base} → {effect.level}",
-        f"{phrases.count(int(effect.rest['servers']), 'server')} at {load_name(others)}",
+        f"{phrases.topology(effect.rest)} at {load_name(others)}",
         text.ratio(effect.ratio),
         text.ratio_interval(effect.ratio),
         text.ratio_with_interval(effect.response_times.ratios.get("p50")),
@@ -123,7 +123,7 @@ def _effect_row(effect: FactorEffect) -> list[str]:
 def _capacity_effect_row(effect: CapacityEffect) -> list[str]:
     """The effect on the capacity of a topology, which has no response times of its own."""
     others = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
-    topology = phrases.count(int(effect.rest["servers"]), "server") + (f" at {others}" if others else "")
+    topology = phrases.topology(effect.rest) + (f" at {others}" if others else "")
     return [
         effect.factor,
         f"{effect.base} → {effect.level}",

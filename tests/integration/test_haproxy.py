@@ -132,7 +132,7 @@ def test_gains_are_linear_behind_both_balancers(tmp_path: Path) -> None:
     done = study("--grid", GRIDS / "balancers.yaml", "--results", tmp_path, timeout_s=3000)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     summary = summarise_directory(StudyDirectory(next(tmp_path.glob("balancers-*"))))
-    ratios = {(gain.others["balancer"], gain.to_servers): gain.ratio for gain in summary.gains}
+    ratios = {(gain.others["balancer"], int(gain.to_servers)): gain.ratio for gain in summary.gains}
     assert set(ratios) == {(name, servers) for name in ("nginx", "haproxy") for servers in (2, 3)}
     for (name, servers), ratio in ratios.items():
         assert ratio, (name, servers)

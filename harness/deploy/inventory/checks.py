@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.deploy.inventory import addresses
@@ -62,8 +62,7 @@ def of(hosts: Inventory, known: frozenset[str], values: RoleValues | None = None
     found += [problem for host in hosts.hosts for problem in _name_and_values(host, values)]
     plain = ({"name": host.name, **host.variables} for host in hosts.hosts if host.is_managed)
     found += [Problem(message, host=name, variable="private_ip") for name, message in addresses.found(plain)]
-    servers = [host for host in hosts.hosts if host.group == "ml_servers"]
-    return [*found, *_shared_addresses(hosts.hosts), *_unequal(servers)]
+    return [*found, *_shared_addresses(hosts.hosts)]
 
 
 def missing_group(group: str, exists: bool, groups: tuple[str, ...] = GROUPS) -> str:
@@ -199,17 +198,30 @@ def _shared_addresses(hosts: Iterable[Host]) -> Iterable[Problem]:
         owner.setdefault(where, host.name)
 
 
-def _unequal(servers: list[Host]) -> Iterable[Problem]:
-    """Servers whose variables differ from those of the first one."""
-    for server in servers[1:]:
-        first = servers[0]
-        for name in sorted(set(first.variables) | set(server.variables)):
-            mine, other = server.variables.get(name), first.variables.get(name)
-            if mine == other or not name.startswith(_SPEED) or name.startswith(_NOT_SPEED):
-                continue
-            if name in server.configuration or name.startswith("study_"):
-                yield Problem(
-                    f"{name}: differs between servers (got {mine!r}, and {other!r} on {first.name}). Servers must be "
-                    "identical, otherwise the gain reflects their differences. Fix: set it once, for the group.",
-                    server.name, name,
-                )  # fmt: skip
+def unequal(hosts: Inventory, types: Mapping[str, Sequence[str]]) -> list[Problem]:
+    """Servers whose variables differ from those of the first one of their type; `types` are the grid's."""
+    type_of = {server: name for name, servers in types.items() for server in servers}
+    found: list[Problem] = []
+    firsts: dict[str, Host] = {}
+    for server in (host for host in hosts.hosts if host.group == "ml_servers" and len(host.groups) < 2):
+        kind = type_of.get(server.name, "")
+        first = firsts.setdefault(kind, server)
+        if not types or kind:  # a server without a type takes no part
+            found += _differences(first, server, kind)
+    return found
+
+
+def _differences(first: Host, server: Host, kind: str) -> Iterable[Problem]:
+    for name in sorted(set(first.variables) | set(server.variables)):
+        mine, other = server.variables.get(name), first.variables.get(name)
+        if mine == other or not name.startswith(_SPEED) or name.startswith(_NOT_SPEED):
+            continue
+        if name in server.configuration or name.startswith("study_"):
+            what, fix = "Servers must be", "set it once, for the group, or name the types as server_types in the grid"
+            if kind:
+                what, fix = f"Servers of type {kind} must be", "set it once for all of them, or use another type"
+            yield Problem(
+                f"{name}: differs between servers (got {mine!r}, and {other!r} on {first.name}). {what} "
+                f"identical, otherwise the gain reflects their differences. Fix: {fix}.",
+                server.name, name,
+            )  # fmt: skip

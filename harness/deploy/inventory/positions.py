@@ -79,7 +79,8 @@ class Places:
         """`unread`, or else problems of what Ansible reads; `known` and `values` as in `checks.of`."""
         if unread := self.unread():
             return unread
-        problems = checks.of(self._hosts(), known, values)
+        hosts = self._hosts()
+        problems = [*checks.of(hosts, known, values), *checks.unequal(hosts, {})]
         reported = frozenset(problem.variable for problem in problems)
         return _in_order([*self._located(problems), *self._unresolved(reported)])
 

@@ -8,8 +8,9 @@ import os
 import re
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from harness import secrecy
 from harness.deploy import confined_process, private
@@ -46,12 +47,14 @@ def find(
     usable: bool = True,
     notify: Callable[[str], None] = lambda _: None,
     groups: tuple[str, ...] = hosts.GROUPS,
+    server_types: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[Inventory, Path | None]:
     """The hosts of an inventory, and the folder of its snapshot if it executes programs; None otherwise.
 
-    Raises BadInput with every problem, each with file and line; with `usable` false only if Ansible cannot read the
-    inventory. Raises CannotRun if a plugin cannot reach its service. `notify` gets one line before a program is run.
-    Each of `groups` needs a host.
+    Servers must be identical, or those of each type in `server_types` (type → names of its servers). Each of `groups`
+    needs a host. Raises BadInput with every problem, each with file and line; with `usable` false only if Ansible
+    cannot read the inventory. Raises CannotRun if a plugin cannot reach its service. `notify` gets one line before a
+    program is run.
     """
     if unreadable := files.unreadable(path):
         raise BadInput(*unreadable)
@@ -67,10 +70,13 @@ def find(
         found = _resolved(root, source, path, name, groups)
         if usable:
             problems = checks.of(found, known_variables(root), RoleValues.read(root))
-            positions.reject(root, path, [*problems, *_without_address(found)])
+            unequal = checks.unequal(found, server_types)
+            positions.reject(root, path, [*problems, *unequal, *_without_address(found)])
             _keep(kept, found)
     elif not {host.group for host in found.hosts} >= set(groups):  # kept for a study that needs fewer groups
         raise BadInput(*positions.Places.read(root, path, groups).empty_groups())
+    elif usable:  # the kept hosts are checked, but for other types
+        positions.reject(root, path, checks.unequal(found, server_types))
     return found, answer
 
 

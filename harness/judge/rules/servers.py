@@ -17,8 +17,9 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E12: equal shares with round robin, no retried request, and equal cost of a request."""
     shares = figures.shares(seen)
     if len(shares) > 1:
-        even = 1 / len(shares)
-        worst = max(shares, key=lambda name: abs(shares[name] - even))
+        evens = _even_shares(seen, shares)
+        worst = max(shares, key=lambda name: abs(shares[name] - evens[name]))
+        even = evens[worst]
         if abs(shares[worst] - even) > limits.balance:
             shown = ", ".join(f"{name} {percent(share, 1)}" for name, share in shares.items())
             method = seen.balancing.method
@@ -53,7 +54,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             rule="E12",
             severity=Severity.NOTE,
             cause=f"{slow.server} needed {slow.times:.1f} times as much {spent} time per request as the cheapest "
-            "server in this trial: "
+            f"server{' of its type' if seen.type_of else ''} in this trial: "
             + (
                 "with round robin the slowest server limits all"
                 if seen.balancing.even
@@ -68,6 +69,14 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             threshold=limits.slow_server,
             kind=Kind.SLOW_SERVER,
         )
+
+
+def _even_shares(seen: Observation, shares: Mapping[str, float]) -> dict[str, float]:
+    """The share of each server in a fair distribution: equal ones; by load those of its type, as types differ."""
+    if seen.balancing.even or not seen.type_of:
+        return dict.fromkeys(shares, 1 / len(shares))
+    groups = {name: [shares[other] for other in seen.alike(name) if other in shares] for name in shares}
+    return {name: sum(group) / len(group) for name, group in groups.items()}
 
 
 def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:

@@ -170,6 +170,11 @@ class CapacityGain:
         return conclusion.in_words(self.conclusion, indicative=self.indicative)
 
     @property
+    def step(self) -> str:
+        """Both topologies: "1 → 2"."""
+        return f"{self.from_servers} → {self.to_servers}"
+
+    @property
     def step_ideal(self) -> float:
         return self.to_servers / self.from_servers
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
+from harness.grid import server_types
 from harness.grid.load import written
+from harness.grid.server_types import ServersLevel
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.judge import bottleneck, failure_share, latency_stats, reasons, rules
+from harness.judge.balancing import Balancing
 from harness.judge.failure_share import Failing
 from harness.records.findings import Finding, Severity
 from harness.records.reasons import Reason, ReasonKind
@@ -72,6 +76,7 @@ class CellSummary:
     bottleneck_kind: ReasonKind | None = None  # the most frequent reason of its bottleneck; None where trials disagree
     by_request: tuple[CellRequests, ...] = ()  # of each name; empty for one plain request
     transactions: CellRequests | None = None  # of steps only
+    even_shares: bool = False  # each server got the same share of the requests, at any speed
     server_cpu: float | None = None  # mean CPU utilization of the busiest server (0–1)
 
     def most_requests(self, count: int) -> list[CellRequests]:
@@ -118,7 +123,12 @@ class CellSummary:
 
     @property
     def servers(self) -> int:
-        return int(self.cell["servers"])
+        return server_types.count(self.cell["servers"])
+
+    @property
+    def topology(self) -> ServersLevel:
+        """The level of `servers`: their number, or their numbers by type as text."""
+        return server_types.level_of(self.cell)
 
     @property
     def fail_servers(self) -> int:
@@ -139,13 +149,14 @@ def summarise(
     failures: Sequence[str] = (),
     expected: Sequence[int] = (200,),
     by_request: Sequence[ByRequest] = (),
+    types: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> CellSummary:
     """Summarise one cell: `histograms` are of usable trials, `failures` of their failures, `expected` are statuses.
 
-    `by_request` has both by the name of the request.
+    `by_request` has both by the name of the request. `types` are the grid's: type → its servers.
     """
     usable = [record for record in records if record.usable]
-    slow = slow_server.slowest(usable, limits)  # also of an unsteady cell: its queue may be the reason
+    slow = slow_server.slowest(usable, limits, types)  # also of an unsteady cell: its queue may be the reason
     change = steadiness.drift(usable)
     unsteady = steadiness.unsteady(change, usable, limits)
     if (collapsed := _collapsed(records, usable)) or unsteady:
@@ -186,10 +197,16 @@ def summarise(
         failed_share=_failed_share(records) if collapsed and outcome == Outcome.INVALID else None,
         failing=failing,
         bottleneck_kind=_kind(usable, limit),
-        server_cpu=_mean(_figures(usable, "server_cpu")),
+        **_servers(usable),
         **_latencies(usable, histograms, failures, limits),
         **_requests(usable, by_request, limits),
     )
+
+
+def _servers(usable: Sequence[TrialRecord]) -> dict[str, Any]:
+    """The CPU utilization of the busiest server, and whether each got the same share of the requests at any speed."""
+    even = any(Balancing(**record.context.balancing).even for record in usable if record.context)
+    return {"server_cpu": _mean(_figures(usable, "server_cpu")), "even_shares": even}
 
 
 def _latencies(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Kind, Severity
@@ -55,13 +56,25 @@ def _relative(costs: Mapping[str, float], server: str) -> float:
     return math.log(costs[server]) - sum(others) / len(others)
 
 
-def slowest(usable: Sequence[TrialRecord], limits: Thresholds) -> SlowServer | None:
+def slowest(
+    usable: Sequence[TrialRecord], limits: Thresholds, types: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> SlowServer | None:
     """The server whose whole 95 % t interval of the relative cost lies above the threshold.
 
     The most expensive one of several; None without any. A server counts with three trials in which it took part. The
-    intervals are simultaneous over the servers, so that many equal ones do not contain a slow one by chance.
+    intervals are simultaneous over the servers, so that many equal ones do not contain a slow one by chance. With
+    `types` (type → its servers) a server is compared with the others of its type.
     """
-    known = [r.figures.server_cost for r in usable if r.figures and len(r.figures.server_cost) > 1]
+    found = [_slowest(usable, limits, members) for members in types.values() or [None]]
+    return max(filter(None, found), key=lambda one: one.cost.value, default=None)
+
+
+def _slowest(
+    usable: Sequence[TrialRecord], limits: Thresholds, members: Sequence[str] | None = None
+) -> SlowServer | None:
+    costs_of = [r.figures.server_cost for r in usable if r.figures]
+    own = [{name: each[name] for name in each if members is None or name in members} for each in costs_of]
+    known = [costs for costs in own if len(costs) > 1]
     servers = sorted({server for costs in known for server in costs})
     found = []
     for server in servers:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
+from harness.grid import server_types
 from harness.grid.load import LOAD_FACTORS
+from harness.grid.server_types import ServersLevel
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.records.trial import Component, Outcome
 from harness.summarise.cells.cell import CellSummary, saturated
-from harness.summarise.gains import mix, obstacle, response_times, shared
+from harness.summarise.gains import linear, mix, obstacle, response_times, shared
+from harness.summarise.gains.linear import LinearSpeedup, Singles
 from harness.summarise.gains.obstacle import GainObstacle, ObstacleKind
 from harness.summarise.gains.response_times import ResponseTimeChange
 from harness.summarise.statistics import block_model, conclusion, intervals
@@ -23,6 +26,7 @@ from harness.summarise.statistics.intervals import Interval
 from harness.words import load_name, percent, servers
 
 MOST_BLOCKS = 1000
+SATURATION = "saturation"  # in place of a load: each topology has its own
 
 
 class GainKind(StrEnum):
@@ -77,8 +81,8 @@ class Gain:
     """
 
     others: Levels
-    from_servers: int
-    to_servers: int
+    from_servers: ServersLevel
+    to_servers: ServersLevel
     ratio: Interval | None
     peak_ratio: float | None
     k: int
@@ -92,6 +96,12 @@ class Gain:
     simultaneous: Interval | None = None
     response_times: ResponseTimeChange | None = None
     shared: bool = False
+    linear: LinearSpeedup | None = None  # of servers of several types
+
+    @property
+    def step(self) -> str:
+        """Both topologies: "1 → 2", or "2 small → 2 small + 1 large"."""
+        return f"{self.from_servers} → {self.to_servers}"
 
     @property
     def load(self) -> str:
@@ -133,23 +143,31 @@ class Gain:
         return self.kind in (GainKind.GAIN, GainKind.LOWER_BOUND)
 
     @property
-    def step_ideal(self) -> float:
-        return self.to_servers / self.from_servers
+    def step_ideal(self) -> float | None:
+        """Linear speedup: n2/n1, or by the single servers of several types; None where those are not known."""
+        if isinstance(self.from_servers, int) and isinstance(self.to_servers, int):
+            return self.to_servers / self.from_servers
+        return self.linear.ideal if self.linear else None
 
     @property
     def efficiency(self) -> float | None:
         """Gain / step ideal; of a lower bound that of its low end."""
         if self.ratio is None or not self.is_statement:
             return None
+        if self.linear:
+            measured = self.linear.efficiency
+            return measured.low if self.kind is GainKind.LOWER_BOUND and measured.low else measured.value
         value = self.ratio.low if self.kind is GainKind.LOWER_BOUND and self.ratio.low else self.ratio.value
-        return value / self.step_ideal
+        return value / self.step_ideal if self.step_ideal else None
 
     @property
     def efficiency_interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the efficiency; None of a lower bound and without an interval."""
-        ratio = self.ratio
+        ratio = self.linear.efficiency if self.linear else self.ratio
         if ratio is None or self.kind is not GainKind.GAIN or ratio.low is None or ratio.high is None:
             return None
+        if self.linear or self.step_ideal is None:
+            return (ratio.low, ratio.high) if self.linear else None
         return ratio.low / self.step_ideal, ratio.high / self.step_ideal
 
     def blocks_for(self, half_width: float) -> int | None:
@@ -168,16 +186,15 @@ class Gain:
 
 
 def all_gains(cells: Sequence[CellSummary], limits: Thresholds) -> list[Gain]:
-    """Every step between neighbouring topologies at the same load, in the cells' order."""
+    """Every step between neighbouring topologies at the same load, in the cells' order.
+
+    With servers of several types, the steps to a topology are those from the largest ones that it contains.
+    """
     loads: dict[tuple[tuple[str, Any], ...], list[CellSummary]] = {}
     for cell in cells:
         loads.setdefault(tuple(cell.others.items()), []).append(cell)
     table = saturated(cells)
-    found = []
-    for alike in loads.values():
-        steps = sorted(alike, key=lambda cell: cell.servers)
-        found += [between(a, b, limits, table) for a, b in itertools.pairwise(steps)]
-    return found
+    return [step for alike in loads.values() for step in _steps(alike, limits, table)]
 
 
 def at_saturation(steps: Sequence[CellSummary], cells: Sequence[CellSummary], limits: Thresholds) -> list[Gain]:
@@ -189,18 +206,28 @@ def at_saturation(steps: Sequence[CellSummary], cells: Sequence[CellSummary], li
         alike.setdefault(tuple(rest.items()), []).append(cell)
     found = []
     for rest_items, same in alike.items():
-        ordered = sorted(same, key=lambda cell: cell.servers)
-        others = {"load": "saturation", **dict(rest_items)}
-        found += [replace(between(a, b, limits, table), others=others) for a, b in itertools.pairwise(ordered)]
+        others = {"load": SATURATION, **dict(rest_items)}
+        found += [replace(step, others=others) for step in _steps(same, limits, table)]
     return found
 
 
+def _steps(alike: Sequence[CellSummary], limits: Thresholds, table: block_model.Table) -> list[Gain]:
+    by_level, singles = {cell.topology: cell for cell in alike}, linear.singles_of(alike)
+    pairs = ((by_level[a], by_level[b]) for a, b in server_types.neighbours(by_level))
+    return [between(a, b, limits, table, singles) for a, b in pairs]
+
+
 def between(
-    smaller: CellSummary, larger: CellSummary, limits: Thresholds, table: block_model.Table | None = None
+    smaller: CellSummary,
+    larger: CellSummary,
+    limits: Thresholds,
+    table: block_model.Table | None = None,
+    singles: Singles = MappingProxyType({}),
 ) -> Gain:
     """The gain of one step and its conclusion (rules E15, E17, E18).
 
-    With few blocks its interval may use the noise of the cells in `table`.
+    With few blocks its interval may use the noise of the cells in `table`. `singles` give servers of several types
+    their linear speedup.
     """
     failure = bool(smaller.fail_servers or larger.fail_servers)
     common = [] if failure else sorted(smaller.by_block.keys() & larger.by_block.keys())
@@ -208,27 +235,41 @@ def between(
     kind, found_obstacle = _kind(smaller, larger, ratio, limits)
     if kind is GainKind.NONE:
         ratio = paired = None  # a ratio of requests that were not rejected, or of different work, is no gain
-    found = _conclusion(kind, ratio, larger.servers / smaller.servers, limits)
-    waits = kind is GainKind.GAIN and shared.dependency(smaller, larger, ratio, limits)
-    names = (servers(smaller.servers), servers(larger.servers))
+    ideal, speedup, unknown = _linear(smaller, larger, singles, limits)
+    found = _conclusion(kind, ratio, ideal, limits, speedup)
+    waits = kind is GainKind.GAIN and shared.dependency(smaller, larger, ratio, ideal, limits)
+    names = (servers(smaller.topology), servers(larger.topology))
     times = response_times.between(smaller, larger, names, limits)
     return Gain(
         others=smaller.others,
-        from_servers=smaller.servers,
-        to_servers=larger.servers,
+        from_servers=smaller.topology,
+        to_servers=larger.topology,
         ratio=ratio,
         peak_ratio=None if ratio is None else _peak_ratio(smaller, larger, common),
         k=len(common),
         kind=kind,
         conclusion=found,
         indicative=_concluded(kind, ratio) and len(common) < limits.statement_repeats,
-        remark="" if found_obstacle else shared.REMARK if waits else _remark(smaller, larger),
+        remark="" if found_obstacle else shared.REMARK if waits else _remark(smaller, larger, unknown),
         obstacle=found_obstacle,
         paired=paired,
         cells=(smaller.cell, larger.cell),
         response_times=times if response_times.same_load(smaller, larger) and not failure else None,
         shared=waits,
+        linear=speedup,
     )
+
+
+def _linear(
+    smaller: CellSummary, larger: CellSummary, singles: Singles, limits: Thresholds
+) -> tuple[float | None, LinearSpeedup | None, str]:
+    """The linear speedup: as a number; of servers of several types with the efficiency, or the reason for none."""
+    if isinstance(smaller.topology, int):
+        return larger.servers / smaller.servers, None, ""
+    if not server_types.contains(larger.topology, smaller.topology):
+        return None, None, ""
+    found = linear.of_step(smaller, larger, singles, limits)
+    return (None, None, found) if isinstance(found, str) else (found.ideal, found, "")
 
 
 def _ratios(
@@ -279,36 +320,36 @@ def _kind(
     if smaller.fail_servers or larger.fail_servers:
         return GainKind.SERVER_FAILURE, GainObstacle(ObstacleKind.SERVER_FAILURE, SERVER_FAILURE)
     if reason := _only_larger(smaller, larger):
-        return GainKind.ONLY_LARGER, GainObstacle(ObstacleKind.ONLY_LARGER, reason, (smaller.servers,))
+        return GainKind.ONLY_LARGER, GainObstacle(ObstacleKind.ONLY_LARGER, reason, (smaller.topology,))
     if rejecting := [cell for cell in (smaller, larger) if cell.rejections]:
-        sides = tuple(cell.servers for cell in rejecting)
+        sides = tuple(cell.topology for cell in rejecting)
         return GainKind.NONE, GainObstacle(ObstacleKind.REJECTIONS, _rejections(rejecting), sides)
     for cell in (smaller, larger):
-        if found := obstacle.unusable(cell, servers(cell.servers)):
-            return GainKind.NONE, GainObstacle(found.kind, found.text, (cell.servers,))
+        if found := obstacle.unusable(cell, servers(cell.topology)):
+            return GainKind.NONE, GainObstacle(found.kind, found.text, (cell.topology,))
     if found_shift := mix.shift(smaller.mix, larger.mix, limits.mix_held):
-        text = found_shift.in_words(f"with {servers(smaller.servers)}", f"with {servers(larger.servers)}")
+        text = found_shift.in_words(f"with {servers(smaller.topology)}", f"with {servers(larger.topology)}")
         return GainKind.NONE, GainObstacle(ObstacleKind.OTHER_WORK, text)
     if ratio is None:
         return GainKind.NONE, GainObstacle(ObstacleKind.NO_COMMON_BLOCK, obstacle.NO_COMMON_BLOCK.text)
     if smaller.bottleneck.is_load:
         text = f"load-limited: {_serves(smaller)}"
-        return GainKind.IDLE, GainObstacle(ObstacleKind.LOAD_LIMITED, text, (smaller.servers,))
+        return GainKind.IDLE, GainObstacle(ObstacleKind.LOAD_LIMITED, text, (smaller.topology,))
     if not smaller.bottleneck.is_topology:
         return GainKind.NOT_MEASURABLE, _bottleneck(smaller)
     if larger.bottleneck.is_load:
-        return GainKind.LOWER_BOUND, GainObstacle(ObstacleKind.LOAD_LIMITED, _serves(larger), (larger.servers,))
+        return GainKind.LOWER_BOUND, GainObstacle(ObstacleKind.LOAD_LIMITED, _serves(larger), (larger.topology,))
     if not larger.bottleneck.is_topology:
         return GainKind.LOWER_BOUND, _bottleneck(larger)
     return GainKind.GAIN, None
 
 
-def _remark(smaller: CellSummary, larger: CellSummary) -> str:
-    """That it is one of a whole platform, a slower server and the next bottleneck, as a clause; empty without all."""
+def _remark(smaller: CellSummary, larger: CellSummary, unknown: str) -> str:
+    """A whole platform, a slower server, equal shares of unequal servers and the next bottleneck; empty without any."""
     slow = next((cell.slow_server.comparison for cell in (larger, smaller) if cell.slow_server), "")
     whole = PLATFORM if Component.PLATFORM in (smaller.bottleneck, larger.bottleneck) else ""
     following = f"next bottleneck: {larger.next_bottleneck}" if larger.next_bottleneck else ""
-    return "; ".join(reason for reason in (whole, slow, following) if reason)
+    return "; ".join(filter(None, (whole, slow, linear.equal_shares(larger), unknown, following)))
 
 
 PLATFORM = "a gain of the whole platform, whose components were not observed"
@@ -319,23 +360,23 @@ def _only_larger(smaller: CellSummary, larger: CellSummary) -> str:
     """The reason where only the larger topology served the load; empty for any other pair."""
     if not larger.usable or larger.failing:
         return ""
-    served = f"{servers(larger.servers)} served the load"
+    served = f"{servers(larger.topology)} served the load"
     if smaller.outcome == Outcome.SERVER_DOWN:
-        return f"{servers(smaller.servers)} went down, {served} ({smaller.cause})"
+        return f"{servers(smaller.topology)} went down, {served} ({smaller.cause})"
     if smaller.failed_share is None:
         return ""
     its = "its" if smaller.servers == 1 else "their"
-    failed = f"{servers(smaller.servers)} failed {percent(smaller.failed_share)} of {its} requests"
+    failed = f"{servers(smaller.topology)} failed {percent(smaller.failed_share)} of {its} requests"
     return f"{_rejections([smaller]) or failed}, {served}"
 
 
 def _rejections(cells: Sequence[CellSummary]) -> str:
     """The cells that rejected requests, as a clause; empty for none."""
-    return ", ".join(f"with {servers(cell.servers)} {cell.rejections}" for cell in cells if cell.rejections)
+    return ", ".join(f"with {servers(cell.topology)} {cell.rejections}" for cell in cells if cell.rejections)
 
 
 def _serves(cell: CellSummary) -> str:
-    return f"{servers(cell.servers)} {'serves' if cell.servers == 1 else 'serve'} {cell.served}"
+    return f"{servers(cell.topology)} {'serves' if cell.servers == 1 else 'serve'} {cell.served}"
 
 
 def _bottleneck(cell: CellSummary) -> GainObstacle:
@@ -343,14 +384,17 @@ def _bottleneck(cell: CellSummary) -> GainObstacle:
     kind, state = ObstacleKind.OTHER_BOTTLENECK, f"was the {cell.bottleneck}"
     if cell.bottleneck == Component.UNKNOWN:
         kind, state = ObstacleKind.UNKNOWN_BOTTLENECK, "is unknown"
-    text = f"the bottleneck of {servers(cell.servers)} {state}: {cell.bottleneck_reason}"
-    return GainObstacle(kind, text, (cell.servers,))
+    text = f"the bottleneck of {servers(cell.topology)} {state}: {cell.bottleneck_reason}"
+    return GainObstacle(kind, text, (cell.topology,))
 
 
-def _conclusion(kind: GainKind, ratio: Interval | None, ideal: float, limits: Thresholds) -> Conclusion:
+def _conclusion(
+    kind: GainKind, ratio: Interval | None, ideal: float | None, limits: Thresholds, speedup: LinearSpeedup | None
+) -> Conclusion:
     """The conclusion that rule E17 allows."""
     if kind in (GainKind.NONE, GainKind.ONLY_LARGER, GainKind.SERVER_FAILURE) or ratio is None:
         return Conclusion.NONE
     if kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE):
         return Conclusion.NOT_MEASURABLE
-    return conclusion.of_scaling(ratio, ideal, limits, lower_bound=kind is GainKind.LOWER_BOUND)
+    is_bound = kind is GainKind.LOWER_BOUND
+    return conclusion.of_scaling(ratio, ideal, limits, lower_bound=is_bound, efficiency=speedup and speedup.efficiency)

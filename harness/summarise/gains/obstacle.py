@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from harness.grid.server_types import ServersLevel
 from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 
@@ -38,11 +39,11 @@ class Obstacle:
 class GainObstacle(Obstacle):
     """What keeps a gain from being a statement, or makes it a bound.
 
-    `servers` are the topologies that cause it, by number of servers; empty where neither does alone. `component` is
-    the bottleneck that hides the servers of these topologies, None where none does.
+    `servers` are the topologies that cause it, by their levels of `servers`; empty where neither does alone.
+    `component` is the bottleneck that hides the servers of these topologies, None where none does.
     """
 
-    servers: tuple[int, ...] = ()
+    servers: tuple[ServersLevel, ...] = ()
     component: Component | None = None
 
     def is_same(self, other: GainObstacle | None) -> bool:

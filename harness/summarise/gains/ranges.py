@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.grid.server_types import ServersLevel
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.summarise.cells.cell import CellSummary
@@ -39,20 +40,23 @@ class GainRun:
         return self.steps[0].category
 
     @property
-    def from_servers(self) -> int:
+    def from_servers(self) -> ServersLevel:
         return self.steps[0].from_servers
 
     @property
-    def to_servers(self) -> int:
+    def to_servers(self) -> ServersLevel:
         return self.steps[-1].to_servers
 
 
 def whole_ranges(gains: Sequence[Gain], cells: Sequence[CellSummary], limits: Thresholds) -> list[Gain]:
-    """The gain from the smallest to the largest topology of each load with several steps, in their order."""
+    """The gain from the smallest to the largest topology of each load with several steps, in their order.
+
+    None with servers of several types, whose steps are not in one row.
+    """
     known = _by_levels(cells)
     found = []
     for steps in _by_load(gains):
-        if len(steps) > 1:
+        if len(steps) > 1 and isinstance(steps[0].from_servers, int):
             ends = known[_key(steps[0].cells[0])], known[_key(steps[-1].cells[-1])]
             found.append(replace(gain.between(*ends, limits), others=steps[0].others))
     return found
@@ -63,7 +67,7 @@ def runs(gains: Sequence[Gain], cells: Sequence[CellSummary], limits: Thresholds
     known = _by_levels(cells)
     found = []
     for steps in _by_load(gains):
-        for _, members in itertools.groupby(steps, key=lambda step: step.category):
+        for _, members in itertools.groupby(steps, key=_run):
             alike = tuple(members)
             change = alike[0].response_times
             if len(alike) > 1:
@@ -72,10 +76,15 @@ def runs(gains: Sequence[Gain], cells: Sequence[CellSummary], limits: Thresholds
     return found
 
 
+def _run(step: Gain) -> tuple[GainCategory, str]:
+    """What neighbouring steps of one run have in common; of servers of several types each is a run."""
+    return step.category, "" if isinstance(step.from_servers, int) else step.step
+
+
 def _between(first: CellSummary, last: CellSummary, limits: Thresholds) -> ResponseTimeChange | None:
     if not response_times.same_load(first, last) or first.fail_servers or last.fail_servers:
         return None
-    names = (servers(first.servers), servers(last.servers))
+    names = (servers(first.topology), servers(last.topology))
     return response_times.between(first, last, names, limits)
 
 

@@ -28,10 +28,13 @@ def alike(cells: Sequence[CellSummary], mix_held: float) -> list[CellSummary]:
 
 
 def usl_fits(cells: Sequence[CellSummary], mix_held: float) -> dict[str, UslFit]:
-    """The fit of the Universal Scalability Law by load, for loads with six topologies; `mix_held` as in `alike`."""
+    """The fit of the Universal Scalability Law by load, for loads with six topologies; `mix_held` as in `alike`.
+
+    The law counts equal servers, so topologies of several types have none.
+    """
     loads: dict[str, dict[int, list[float]]] = {}
     for cell in alike(cells, mix_held):
-        if cell.bottleneck.is_topology and cell.by_block:
+        if cell.bottleneck.is_topology and cell.by_block and isinstance(cell.topology, int):
             loads.setdefault(load_name(cell.others), {})[cell.servers] = list(cell.by_block.values())
     fitted = {load: usl.fit(rates) for load, rates in loads.items()}
     return {load: fit for load, fit in fitted.items() if fit is not None}
@@ -41,7 +44,7 @@ def efficiency_profiles(cells: Sequence[CellSummary], mix_held: float) -> dict[s
     """Efficiencies with intervals and serial fractions by load, for loads with two topologies; arguments as above."""
     loads: dict[str, dict[int, CellSummary]] = {}
     for cell in alike(cells, mix_held):
-        if cell.bottleneck.is_topology and cell.tps is not None:
+        if cell.bottleneck.is_topology and cell.tps is not None and isinstance(cell.topology, int):
             loads.setdefault(load_name(cell.others), {})[cell.servers] = cell
     profiles = {load: _profile(by_servers) for load, by_servers in loads.items()}
     return {load: profile for load, profile in profiles.items() if profile is not None}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -44,8 +45,14 @@ class _Trial:
     log_rate: float
 
 
-def of_records(records: Iterable[TrialRecord]) -> ServerSpread | None:
-    """The spread of servers by the trials that servers limited; None if the design cannot separate them."""
+def of_records(
+    records: Iterable[TrialRecord], types: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> ServerSpread | None:
+    """The spread of servers by the trials that servers limited; None if the design cannot separate them.
+
+    With `types` (type → its servers) it is that of the type whose servers differ most clearly, by the topologies of
+    this type alone; its p value is multiplied by the number of types (Bonferroni).
+    """
     trials = [
         _Trial(
             record.repeat,
@@ -57,7 +64,11 @@ def of_records(records: Iterable[TrialRecord]) -> ServerSpread | None:
         if record.usable and record.repeat and not record.control and record.context and record.tps_mean
         if record.component == Component.SERVER and not int(record.cell.get("fail_servers", 0))
     ]
-    return _fit(trials)
+    if not types:
+        return _fit(trials)
+    fits = [_fit([trial for trial in trials if set(trial.servers) <= set(own)]) for own in types.values()]
+    found = min(filter(None, fits), key=lambda fit: fit.p, default=None)
+    return found and replace(found, p=min(1.0, found.p * sum(fit is not None for fit in fits)))
 
 
 def _fit(trials: Sequence[_Trial]) -> ServerSpread | None:

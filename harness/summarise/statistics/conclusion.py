@@ -25,9 +25,17 @@ class Conclusion(StrEnum):
     SUPER_LINEAR = "super-linear"
 
 
-def of_scaling(ratio: Interval, ideal: float, limits: Thresholds, *, lower_bound: bool = False) -> Conclusion:
-    """Compare the interval of a gain with 1 and with its ideal.
+def of_scaling(
+    ratio: Interval,
+    ideal: float | None,
+    limits: Thresholds,
+    *,
+    lower_bound: bool = False,
+    efficiency: Interval | None = None,
+) -> Conclusion:
+    """Compare the interval of a gain with 1 and with its ideal; None for an unknown ideal.
 
+    An ideal that was measured has an error of its own, so `efficiency`, the gain relative to it, is compared with 1.
     With `lower_bound` the ratio of what both topologies can do may be larger, so it is not compared with the ideal.
     """
     if ratio.low is None or ratio.high is None:
@@ -38,6 +46,16 @@ def of_scaling(ratio: Interval, ideal: float, limits: Thresholds, *, lower_bound
         return Conclusion.INDISTINCT
     if lower_bound:
         return Conclusion.AT_LEAST
+    if ideal is None:
+        return Conclusion.HIGHER
+    if efficiency is not None:
+        return _against(efficiency, 1.0, limits)
+    return _against(ratio, ideal, limits)
+
+
+def _against(ratio: Interval, ideal: float, limits: Thresholds) -> Conclusion:
+    if ratio.low is None or ratio.high is None:
+        return Conclusion.HIGHER
     if ratio.high < ideal * (1 - limits.ideal_least):
         return Conclusion.SUB_LINEAR
     if ratio.low > ideal * (1 + limits.ideal_least):

@@ -10,6 +10,7 @@ from harness.deploy import cpu_benchmark, deployment, lab_resources, readiness
 from harness.deploy.ansible import Ansible
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import BadInput, CannotRun
+from harness.grid.server_rates import ServerRates
 from harness.grid.thresholds import Thresholds
 from harness.judge import bottleneck, rules
 from harness.judge.observation import Observation
@@ -55,9 +56,9 @@ def invalid_causes(seen: Observation) -> list[str]:
 
 
 def test_a_lab_follows_from_grid_and_inventory() -> None:
-    assert lab_resources.of(grid(), inventory()) == lab_resources.Lab(140.0, 0.05, None)
+    assert lab_resources.of(grid(), inventory()) == lab_resources.Lab(ServerRates(140.0), 0.05, None)
     own = grid(vars={"lab_server_capacity": "70/s", "lab_time_scaling": 2})
-    assert lab_resources.of(own, inventory()) == lab_resources.Lab(70.0, 0.05, 2.0)
+    assert lab_resources.of(own, inventory()) == lab_resources.Lab(ServerRates(70.0), 0.05, 2.0)
     assert lab_resources.of(grid(), inventory(study_kind="hosts")) is None
 
 

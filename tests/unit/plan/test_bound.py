@@ -7,6 +7,7 @@ import pytest
 from harness.grid.cells import SearchedCells
 from harness.grid.objectives import Objectives
 from harness.grid.schema import Grid
+from harness.grid.server_rates import ServerRates
 from harness.plan import bound, stopping
 from harness.records.trial import TrialRecord
 from tests.builders import grid, record
@@ -72,5 +73,5 @@ def test_without_a_search_the_largest_plan_is_every_cell_in_every_block() -> Non
 
 def test_a_known_capacity_limits_the_loads_of_the_largest_plan() -> None:
     """A search stops doubling at the first load that is too high, so no trial has 40 times the capacity."""
-    loads = {trial.cell.load for trial in bound.largest_plan(rated(10, 50_000, "5%"), "lab", 100.0)}
+    loads = {trial.cell.load for trial in bound.largest_plan(rated(10, 50_000, "5%"), "lab", ServerRates(100.0))}
     assert max(loads) <= 2 * 2 * 100

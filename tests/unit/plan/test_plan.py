@@ -7,6 +7,7 @@ import pytest
 
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
+from harness.grid.server_rates import ServerRates
 from harness.plan import order
 from tests.builders import grid
 
@@ -110,9 +111,9 @@ def test_measured_trials_do_not_remain() -> None:
 
 def test_the_estimate_includes_the_last_requests_of_saturated_users() -> None:
     study: Grid = grid()
-    assert order.drain_s(study, Cell((("servers", 1), ("vusers", 500))), capacity_per_s=100) == 4.0
-    assert order.drain_s(study, Cell((("servers", 5), ("vusers", 500))), capacity_per_s=100) == 0.0
-    assert order.drain_s(study, Cell((("servers", 1), ("vusers", 500))), capacity_per_s=None) == 0.0
+    assert order.drain_s(study, Cell((("servers", 1), ("vusers", 500))), rates=ServerRates(100)) == 4.0
+    assert order.drain_s(study, Cell((("servers", 5), ("vusers", 500))), rates=ServerRates(100)) == 0.0
+    assert order.drain_s(study, Cell((("servers", 1), ("vusers", 500))), rates=None) == 0.0
 
 
 def test_a_load_generator_with_a_slow_start_makes_a_plan_longer() -> None:
@@ -125,5 +126,5 @@ def test_the_estimate_of_an_open_load_uses_the_scaled_rate() -> None:
     """With time factor 2, 100 req/s are 50 req/s: a server of 40 req/s is behind by a quarter after 24 s."""
     written = grid(factors={"servers": [1], "rate": ["100/s"]}, load={"ramp_up": "2s", "duration": "12s"})
     cell = Cell((("servers", 1), ("rate", 100)))
-    assert order.drain_s(written, cell, capacity_per_s=80) == pytest.approx(3)
-    assert order.drain_s(written.scaled(2), cell, capacity_per_s=40) == pytest.approx(6)
+    assert order.drain_s(written, cell, rates=ServerRates(80)) == pytest.approx(3)
+    assert order.drain_s(written.scaled(2), cell, rates=ServerRates(40)) == pytest.approx(6)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from harness.grid.schema import Grid
+from harness.grid.server_rates import ServerRates
 from harness.plan import predicted_idle, stopping
 from harness.plan.terms import Terms
 from harness.records.study import PredictedIdle
@@ -25,7 +26,7 @@ def study(**more: Any) -> Grid:
 def settled(**more: Any) -> list[str]:
     """Return the slugs of the predicted-idle cells."""
     varied = study(**more)
-    found = predicted_idle.predict(varied, CAPACITY, R0, THINK)
+    found = predicted_idle.predict(varied, ServerRates(CAPACITY), R0, THINK)
     return [
         cell.slug
         for cell in varied.cells.known
@@ -34,7 +35,7 @@ def settled(**more: Any) -> list[str]:
 
 
 def rests() -> PredictedIdle:
-    found = predicted_idle.predict(study(), CAPACITY, R0, THINK)
+    found = predicted_idle.predict(study(), ServerRates(CAPACITY), R0, THINK)
     assert found is not None
     return found
 
@@ -112,7 +113,7 @@ def test_an_objective_for_gains_does_not_need_idle_cells() -> None:
 
 def test_no_cell_is_predicted_idle_without_a_known_capacity() -> None:
     assert predicted_idle.predict(study(), None, 0.0, THINK) is None
-    assert predicted_idle.predict(study(), CAPACITY, 0.0, 0.0) is None
+    assert predicted_idle.predict(study(), ServerRates(CAPACITY), 0.0, 0.0) is None
 
 
 def test_a_confirmed_prediction_keeps_two_blocks() -> None:
@@ -188,7 +189,7 @@ def test_the_forecast_names_predicted_idle_cells_and_the_reason() -> None:
         "3 servers at 1000 users: 2 blocks only, to verify the prediction of idle servers (2 servers can serve 113 %"
     )
     many = study(factors={"servers": [1, 2, 4, 6], "vusers": [200, 2000]})
-    few, lots = predicted_idle.sentences(predicted_idle.predict(many, CAPACITY, R0, THINK), many, THINK)
+    few, lots = predicted_idle.sentences(predicted_idle.predict(many, ServerRates(CAPACITY), R0, THINK), many, THINK)
     assert few.startswith(
         "1 to 6 servers at 200 users: 2 blocks only, to verify the prediction of idle servers (1 server can"
     )

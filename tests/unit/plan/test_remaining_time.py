@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.sample import unpack
 from harness.grid.cell import Cell
+from harness.grid.server_rates import ServerRates
 from harness.plan.order import PlannedTrial
 from harness.plan.remaining_time import REPORT_S, RemainingTime
 from harness.records.trial_path import TrialPath
@@ -32,7 +33,7 @@ def test_the_sample_study_ends_when_its_first_block_predicts(tmp_path: Path) -> 
         PlannedTrial(Cell(tuple(trials[path].cell.items())), TrialPath.parse(path).repeat) for path in study.plan
     ]
     first = [trials[each.path] for each in planned if each.repeat == 1]
-    time = RemainingTime(study.scaled_grid, 140.0, first)
+    time = RemainingTime(study.scaled_grid, ServerRates(140.0), first)
     estimate_s = time.seconds([each for each in planned if each.repeat > 1]) - REPORT_S
 
     def ended_at(path: str) -> float:

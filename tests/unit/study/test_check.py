@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.grid.server_rates import ServerRates
 from harness.plan import predicted_idle
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
@@ -191,7 +192,7 @@ def test_a_seed_other_than_the_grids_is_found(tmp_path: Path) -> None:
 def test_the_result_of_a_prediction_is_compared_with_its_trials() -> None:
     cells = [{"servers": 1, "vusers": 20}]
     written = grid(factors={"servers": [1, 2], "vusers": [20, 900]}, repeats=3)
-    rests = predicted_idle.predict(written, 140.0, 0.05, 1.0)
+    rests = predicted_idle.predict(written, ServerRates(140.0), 0.05, 1.0)
     assert rests is not None
     made = {
         f"servers-{s}_vusers-{u}/r{k}": judged(record_of(s, u, k, 19.0), "load" if u == 20 else "server")
