@@ -396,6 +396,5 @@ def _conclusion(
         return Conclusion.NONE
     if kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE):
         return Conclusion.NOT_MEASURABLE
-    is_bound = kind is GainKind.LOWER_BOUND
-    efficiency = speedup.efficiency if speedup else None
+    is_bound, efficiency = kind is GainKind.LOWER_BOUND, speedup.efficiency if speedup else None
     return conclusion.of_scaling(ratio, ideal, limits, lower_bound=is_bound, efficiency=efficiency)
