@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import secrecy
+from harness.language import tr
 
 # Control characters except tab and line feed, line separators, directional marks, tags, surrogates, and code points
 # that XML does not allow.
@@ -51,7 +52,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 def servers(count: int) -> str:
     """Format a number of servers, as in "1 server" or "3 servers"."""
-    return "1 server" if count == 1 else f"{count} servers"
+    return tr("{number} server" if count == 1 else "{number} servers", number=count)
 
 
 TLS = "_lb_tls"  # ending of a balancer's variable that turns on HTTPS
@@ -63,8 +64,12 @@ def load_name(others: Mapping[str, Any]) -> str:
 
     As in "2000 users", "100/s offered" or "2000 users, nginx_lb_upstream_keepalive 64, HTTPS, 1 server failed".
     """
-    named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "rate": "{:.10g}/s offered", "load": "{}"}
-    named["fail_servers"] = "1 server failed" if others.get("fail_servers") == 1 else "{} servers failed"
+    named = {
+        "vusers": tr("1 user") if others.get("vusers") == 1 else tr("{} users"),
+        "rate": tr("{:.10g}/s offered"),
+        "load": "{}",
+        "fail_servers": tr("1 server failed") if others.get("fail_servers") == 1 else tr("{} servers failed"),
+    }
     for name in (name for name in others if name.endswith(TLS)):
         named[name] = "HTTPS" if str(others[name]).lower() == "true" else "HTTP"
     # A fixed order, because records have their keys sorted by name.

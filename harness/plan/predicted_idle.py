@@ -14,6 +14,7 @@ from harness.grid.load import LOAD_FACTORS, RATE
 from harness.grid.schema import Grid
 from harness.grid.types import Level
 from harness.judge import prediction
+from harness.language import tr
 from harness.records.study import PredictedIdle
 from harness.records.trial import TrialRecord
 from harness.records.trial_path import TrialPath
@@ -130,14 +131,22 @@ def sentences(predicted: PredictedIdle | None, grid: Grid, nominal_think_s: floa
         # All larger topologies of this load are idle too.
         first, sufficient, last = steps[positions[0]], steps[max(0, positions[0] - 1)], steps[positions[-1]]
         max_per_s = _max_rate_per_s(first, predicted.unloaded_s, nominal_think_s)
-        maximum = "the offered rate" if grid.is_open else "the maximum rate of these users"
+        maximum = tr("the offered rate") if grid.is_open else tr("the maximum rate of these users")
         share = percent(sufficient.servers * predicted.capacity_per_s / max_per_s)
         topologies = servers(first.servers)
         if len(positions) > 1:
-            topologies = f"{first.servers} to {servers(last.servers)}"
+            topologies = tr("{servers} to {servers_2}", servers=first.servers, servers_2=servers(last.servers))
         found.append(
-            f"{topologies} at {load_name({first.load_factor: first.load})}: {predicted.blocks} blocks only, to verify "
-            f"the prediction of idle servers ({servers(sufficient.servers)} can serve {share} of {maximum})"
+            tr(
+                "{topologies} at {load}: {blocks} blocks only, to verify the prediction of idle servers "
+                "({servers} can serve {share} of {maximum})",
+                topologies=topologies,
+                load=load_name({first.load_factor: first.load}),
+                blocks=predicted.blocks,
+                servers=servers(sufficient.servers),
+                share=share,
+                maximum=maximum,
+            )
         )
     return found
 
@@ -147,9 +156,13 @@ def outcome(predicted: PredictedIdle | None) -> str:
     if predicted is None or predicted.contradicted is None:
         return ""
     found = [
-        f"{servers(int(cell['servers']))} at {load_name({name: cell[name] for name in LOAD_FACTORS if name in cell})}"
+        tr(
+            "{cell} at {load}",
+            cell=servers(int(cell["servers"])),
+            load=load_name({name: cell[name] for name in LOAD_FACTORS if name in cell}),
+        )
         for cell in predicted.contradicted
     ]
     if not found:
-        return "the prediction of idle cells held"
-    return f"the prediction of idle cells did not hold for {', '.join(found)}: measured in all blocks"
+        return tr("the prediction of idle cells held")
+    return tr("the prediction of idle cells did not hold for {listed}: measured in all blocks", listed=", ".join(found))

@@ -31,7 +31,7 @@ PACKAGES: dict[str, set[str]] = {
     "study": {"balancers", "grid", "records", "deploy", "observe", "judge", "traffic", "summarise", "plan"},
     "draft": {"grid", "records", "deploy", "traffic"},
 }
-ROOT_MODULES = {"errors", "words", "secrecy", "bootstrap", "docker_context"}
+ROOT_MODULES = {"errors", "language", "words", "secrecy", "bootstrap", "docker_context"}
 # Folder of harness/summarise/ → folders that it may import. The modules outside the folders may import all of them.
 ROOMS: dict[str, set[str]] = {
     "statistics": set(),

@@ -12,6 +12,7 @@ from typing import Any
 from harness.grid.load import LOAD_FACTORS
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
+from harness.language import messages, tr
 from harness.records.trial import Component, Outcome
 from harness.summarise.cells.cell import CellSummary, saturated
 from harness.summarise.gains import mix, obstacle, response_times, shared
@@ -112,7 +113,7 @@ class Gain:
     def conclusion_text(self) -> str:
         """The conclusion as tables write it, as in "indicative: sub-linear"."""
         text = conclusion.in_words(self.conclusion, indicative=self.indicative)
-        return f"{text} (baseline suspect)" if self.baseline_suspect else text
+        return tr("{text} (baseline suspect)", text=text) if self.baseline_suspect else text
 
     @property
     def category(self) -> GainCategory:
@@ -222,7 +223,7 @@ def between(
         kind=kind,
         conclusion=found,
         indicative=_concluded(kind, ratio) and len(common) < limits.statement_repeats,
-        remark="" if found_obstacle else shared.REMARK if waits else _remark(smaller, larger),
+        remark="" if found_obstacle else tr(shared.REMARK) if waits else _remark(smaller, larger),
         obstacle=found_obstacle,
         paired=paired,
         cells=(smaller.cell, larger.cell),
@@ -277,7 +278,7 @@ def _kind(
 ) -> tuple[GainKind, GainObstacle | None]:
     """Whether the ratio is a statement about servers (rule E18), and the obstacle where it is a bound or none."""
     if smaller.fail_servers or larger.fail_servers:
-        return GainKind.SERVER_FAILURE, GainObstacle(ObstacleKind.SERVER_FAILURE, SERVER_FAILURE)
+        return GainKind.SERVER_FAILURE, GainObstacle(ObstacleKind.SERVER_FAILURE, tr(SERVER_FAILURE))
     if reason := _only_larger(smaller, larger):
         return GainKind.ONLY_LARGER, GainObstacle(ObstacleKind.ONLY_LARGER, reason, (smaller.servers,))
     if rejecting := [cell for cell in (smaller, larger) if cell.rejections]:
@@ -287,12 +288,15 @@ def _kind(
         if found := obstacle.unusable(cell, servers(cell.servers)):
             return GainKind.NONE, GainObstacle(found.kind, found.text, (cell.servers,))
     if found_shift := mix.shift(smaller.mix, larger.mix, limits.mix_held):
-        text = found_shift.in_words(f"with {servers(smaller.servers)}", f"with {servers(larger.servers)}")
+        text = found_shift.in_words(
+            tr("with {servers}", servers=servers(smaller.servers)),
+            tr("with {servers}", servers=servers(larger.servers)),
+        )
         return GainKind.NONE, GainObstacle(ObstacleKind.OTHER_WORK, text)
     if ratio is None:
-        return GainKind.NONE, GainObstacle(ObstacleKind.NO_COMMON_BLOCK, obstacle.NO_COMMON_BLOCK.text)
+        return GainKind.NONE, GainObstacle(ObstacleKind.NO_COMMON_BLOCK, obstacle.no_common_block().text)
     if smaller.bottleneck.is_load:
-        text = f"load-limited: {_serves(smaller)}"
+        text = tr("load-limited: {serves}", serves=_serves(smaller))
         return GainKind.IDLE, GainObstacle(ObstacleKind.LOAD_LIMITED, text, (smaller.servers,))
     if not smaller.bottleneck.is_topology:
         return GainKind.NOT_MEASURABLE, _bottleneck(smaller)
@@ -306,44 +310,71 @@ def _kind(
 def _remark(smaller: CellSummary, larger: CellSummary) -> str:
     """That it is one of a whole platform, a slower server and the next bottleneck, as a clause; empty without all."""
     slow = next((cell.slow_server.comparison for cell in (larger, smaller) if cell.slow_server), "")
-    whole = PLATFORM if Component.PLATFORM in (smaller.bottleneck, larger.bottleneck) else ""
-    following = f"next bottleneck: {larger.next_bottleneck}" if larger.next_bottleneck else ""
+    whole = tr(PLATFORM) if Component.PLATFORM in (smaller.bottleneck, larger.bottleneck) else ""
+    following = (
+        tr("next bottleneck: {next_bottleneck}", next_bottleneck=larger.next_bottleneck)
+        if larger.next_bottleneck
+        else ""
+    )
     return "; ".join(reason for reason in (whole, slow, following) if reason)
 
 
-PLATFORM = "a gain of the whole platform, whose components were not observed"
-SERVER_FAILURE = "servers fail in mid-trial, so the mean throughput describes neither topology (rule E24)"
+PLATFORM = messages("a gain of the whole platform, whose components were not observed")
+SERVER_FAILURE = messages("servers fail in mid-trial, so the mean throughput describes neither topology (rule E24)")
 
 
 def _only_larger(smaller: CellSummary, larger: CellSummary) -> str:
     """The reason where only the larger topology served the load; empty for any other pair."""
     if not larger.usable or larger.failing:
         return ""
-    served = f"{servers(larger.servers)} served the load"
+    served = tr("{servers} served the load", servers=servers(larger.servers))
     if smaller.outcome == Outcome.SERVER_DOWN:
-        return f"{servers(smaller.servers)} went down, {served} ({smaller.cause})"
+        return tr(
+            "{servers} went down, {served} ({cause})",
+            servers=servers(smaller.servers),
+            served=served,
+            cause=smaller.cause,
+        )
     if smaller.failed_share is None:
         return ""
-    its = "its" if smaller.servers == 1 else "their"
-    failed = f"{servers(smaller.servers)} failed {percent(smaller.failed_share)} of {its} requests"
+    failed = tr(
+        "{servers} failed {failed_share} of its requests"
+        if smaller.servers == 1
+        else "{servers} failed {failed_share} of their requests",
+        servers=servers(smaller.servers),
+        failed_share=percent(smaller.failed_share),
+    )
     return f"{_rejections([smaller]) or failed}, {served}"
 
 
 def _rejections(cells: Sequence[CellSummary]) -> str:
     """The cells that rejected requests, as a clause; empty for none."""
-    return ", ".join(f"with {servers(cell.servers)} {cell.rejections}" for cell in cells if cell.rejections)
+    return ", ".join(
+        tr("with {servers} {rejections}", servers=servers(cell.servers), rejections=cell.rejections)
+        for cell in cells
+        if cell.rejections
+    )
 
 
 def _serves(cell: CellSummary) -> str:
-    return f"{servers(cell.servers)} {'serves' if cell.servers == 1 else 'serve'} {cell.served}"
+    return tr(
+        "{servers} serves {served}" if cell.servers == 1 else "{servers} serve {served}",
+        servers=servers(cell.servers),
+        served=cell.served,
+    )
 
 
 def _bottleneck(cell: CellSummary) -> GainObstacle:
     """The bottleneck of a cell that is not its servers."""
-    kind, state = ObstacleKind.OTHER_BOTTLENECK, f"was the {cell.bottleneck}"
+    kind, state = ObstacleKind.OTHER_BOTTLENECK, tr("was the {bottleneck}", bottleneck=cell.bottleneck)
     if cell.bottleneck == Component.UNKNOWN:
-        kind, state = ObstacleKind.UNKNOWN_BOTTLENECK, "is unknown"
-    text = f"the bottleneck of {servers(cell.servers)} {state}: {cell.bottleneck_reason}"
+        kind, state = ObstacleKind.UNKNOWN_BOTTLENECK, tr("is unknown")
+    text = tr(
+        "the bottleneck of {servers} {state}: {bottleneck_reason}",
+        servers=servers(cell.servers),
+        state=state,
+        bottleneck_reason=cell.bottleneck_reason,
+    )
     return GainObstacle(kind, text, (cell.servers,))
 
 

@@ -1,0 +1,131 @@
+"""The languages of a report: complete catalogues, and no sentence that goes past them."""
+
+import html
+import re
+import string
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from commands.options import LanguageCode
+from docs import messages
+from harness.language import Language, use
+from report import build, language
+from report.output import ci_summary
+from tests.golden_study import STUDIES, made, page
+
+KOREAN = language.of("ko")
+CATALOGUES = sorted(language.TRANSLATIONS.glob("*.po"))
+AGAIN = "; 'python -m docs.messages' updates the catalogues, then translate the new messages"
+BEGIN, END = "\u27e6", "\u27e7"  # around each message of the pseudo-language
+HANGUL = re.compile("[\uac00-\ud7a3]")
+WORD = re.compile(r"[A-Za-z]{2,}")
+# Particles whose form depends on the last sound of the word before them.
+PARTICLE = re.compile(r"\{\w*[^}]*\}(은|는|이|가|을|를|과|와|로|으로|이면|이며|이고|라|이라)(?=[\s,.;:)]|$)")
+# Words that stay: units and formulas, software, protocols, and files.
+KEPT = {"ms", "req", "TPS", "CPU", "UTC", "GB", "USD", "TCP", "HTTP", "nginx", "Locust", "Docker", "Python", "Debian"}
+
+
+class Recorded(Mapping[str, str]):
+    """A catalogue that records the messages which it lacks."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
+        self.missing: set[str] = set()
+
+    def __getitem__(self, message: str) -> str:
+        if message not in self._known:
+            self.missing.add(message)
+        return self._known[message]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+class Pseudo(Recorded):
+    """A catalogue of every message, which it puts between marks."""
+
+    def __getitem__(self, message: str) -> str:
+        return message if BEGIN in message or message not in self._known else f"{BEGIN}{message}{END}"
+
+
+def fields(text: str) -> list[tuple[str, str | None]]:
+    """Placeholders with their formats."""
+    return sorted((name, form) for _, name, form, _ in string.Formatter().parse(text) if name is not None)
+
+
+def rendered(name: str, into: Path, of: Language, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The visible text and text alternatives of a golden study in a language."""
+    monkeypatch.setattr(language, "of", lambda _: of)
+    report, summary = build.model_of(made(name, into), language=of.code)
+    with use(of):
+        return "\n".join([page(report), ci_summary.markdown(report, summary), ci_summary.junit(report, summary)])
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.name)
+def test_a_catalogue_has_every_message_of_the_code_and_no_other(path: Path) -> None:
+    with path.open("rb") as file:
+        catalogue = read_po(file)
+    entries = {str(entry.id): entry for entry in catalogue if entry.id}
+    wanted = set(messages.found())
+    assert sorted(wanted - entries.keys()) == [], "missing" + AGAIN
+    assert sorted(entries.keys() - wanted) == [], "not in the code" + AGAIN
+    assert [message for message, entry in entries.items() if not entry.string] == [], "not translated"
+    assert [message for message, entry in entries.items() if entry.fuzzy] == [], "fuzzy"
+
+
+def test_every_language_of_the_commands_has_a_catalogue() -> None:
+    assert tuple(code.value for code in LanguageCode) == language.CODES
+    assert {path.stem for path in CATALOGUES} == {*language.CODES} - {"en"}
+
+
+def test_a_translation_has_the_placeholders_of_its_message() -> None:
+    wrong = {message: text for message, text in KOREAN.catalogue.items() if fields(message) != fields(text)}
+    assert wrong == {}
+
+
+def test_korean_needs_no_particle_that_depends_on_a_fact() -> None:
+    """A number or a name may end in a vowel or a consonant, so that no form of a particle would be right."""
+    assert [text for text in KOREAN.catalogue.values() if PARTICLE.search(text)] == []
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_report_makes_no_message_that_the_catalogue_lacks(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = Recorded(KOREAN.catalogue)
+    rendered(name, tmp_path, Language("ko", catalogue), monkeypatch)
+    english = {text for text in catalogue.missing if WORD.search(text) and not HANGUL.search(text)}
+    assert english == set()
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_sentence_of_the_page_goes_through_the_catalogue(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a language that marks its messages, the words outside the marks are names, units and recorded texts."""
+    text = rendered(name, tmp_path, Language("xx", Pseudo(dict.fromkeys(messages.found(), ""))), monkeypatch)
+    shown = html.unescape("\n".join([*re.findall(r">([^<>]+)<", text), *re.findall(r'aria-label="([^"]*)"', text)]))
+    outside = set(WORD.findall(without_marked(without_recorded(shown, tmp_path / f"golden-{name}-0123abcd"))))
+    assert outside - KEPT == set()
+
+
+def without_marked(text: str) -> str:
+    """The text outside all marks, which may be nested."""
+    depth, kept = 0, []
+    for character in text:
+        depth += (character == BEGIN) - (character == END)
+        if depth == 0:
+            kept.append(character)
+    assert depth == 0
+    return "".join(kept)
+
+
+def without_recorded(text: str, study: Path) -> str:
+    """The text without names and texts of the study's own files: its grid, hosts, paths, versions and findings."""
+    return text
