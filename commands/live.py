@@ -1,8 +1,8 @@
 """Update the HTML report while the study runs.
 
 `python -m commands.live DIR LANGUAGE` renders the page once, and the page's data whenever it reads a byte. Its process
-has the lowest priority. It is stopped during a switch of the topology and, on a machine that also runs measured hosts, during
-a steady window.
+has the lowest priority. It is stopped during a switch of the topology and, on a machine that also runs measured hosts,
+during a steady window.
 """
 
 from __future__ import annotations
