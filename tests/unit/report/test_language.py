@@ -165,9 +165,11 @@ def strings(value: object) -> Iterator[str]:
             yield from (key, *strings(each))
 
 
-def test_a_korean_report_has_its_language_and_fonts_and_the_same_bytes_twice(tmp_path: Path) -> None:
+def test_a_korean_report_has_its_language_and_fonts_and_the_same_bytes_twice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     warnings: list[str] = []
-    study = made("open", tmp_path)
+    study = made("closed", tmp_path)
     report, _ = build.model_of(study, language="ko")
     content = output.html(report)
     assert '<html lang="ko">' in content
@@ -175,6 +177,7 @@ def test_a_korean_report_has_its_language_and_fonts_and_the_same_bytes_twice(tmp
     assert content == output.html(report)
     assert pdf.pdf(report, warn=warnings.append) == pdf.pdf(report)
     assert warnings == []
+    assert [entry.message for entry in caplog.records if entry.message.startswith("Ignored")] == []
     fonts = {
         str(font.get_object()["/BaseFont"])
         for sheet in pypdf.PdfReader(io.BytesIO(pdf.pdf(report))).pages
