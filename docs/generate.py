@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from commands.app import app
+from docs import sentences
 from harness import errors
 from harness.grid import load, units
 from harness.grid.amount import Budget, Repeats, Search
@@ -387,7 +388,7 @@ def _cell(text: str) -> str:
     return "".join(part if part.startswith("`") else re.sub(r"([<>*])", r"\\\1", part) for part in parts)
 
 
-PAGES = {"grid.md": grid, "cli.md": cli, "files.md": files}
+PAGES = {"grid.md": grid, "cli.md": cli, "files.md": files, "sentences.md": sentences.page}
 
 
 def main() -> None:

@@ -17,9 +17,9 @@ import pytest
 from babel.messages.pofile import read_po
 
 from commands.options import LanguageCode
-from docs import messages
+from docs import messages, sentences
 from harness.grid.thresholds import DECLARED
-from harness.language import Language, use
+from harness.language import Language, tr, use
 from report import build, elements, language, phrases
 from report.charts import theme
 from report.output import ci_summary, pdf
@@ -105,6 +105,19 @@ def test_a_translation_has_the_placeholders_of_its_message() -> None:
 def test_korean_needs_no_particle_that_depends_on_a_fact() -> None:
     """A number or a name may end in a vowel or a consonant, so that no form of a particle would be right."""
     assert [text for text in KOREAN.catalogue.values() if PARTICLE.search(text)] == []
+
+
+def test_every_sentence_of_page_one_has_an_entry_with_numbers_in_the_reference() -> None:
+    """docs/reference/sentences.md has the condition of each and an example in every language."""
+    places = messages.found()
+    page_one = {text for text, place in places.items() if place == "report/sentences/headline.py"}
+    counted = {text for text in page_one if text.startswith("{number} ")}
+    assert page_one - counted - sentences.ENTRIES.keys() == set(), "add an entry to docs/sentences.py"
+    assert sentences.ENTRIES.keys() - places.keys() == set(), "these messages no longer exist"
+    for message, entry in sentences.ENTRIES.items():
+        assert {name for name, _ in fields(message)} == entry.facts().keys(), message
+        with use(KOREAN):
+            assert HANGUL.search(tr(message, **entry.facts())), message
 
 
 @pytest.mark.parametrize("name", STUDIES)
