@@ -46,7 +46,7 @@ NAMED: tuple[type[Enum], ...] = (
 MAKING = ("tr", "around", "_around")  # functions with a message as their first argument
 COUNTING = ("count", "indicative")  # functions with a noun as their second argument
 PACKAGES = ("harness/grid", "harness/judge", "harness/plan", "harness/summarise", "report")
-IN_TEXT = re.compile(r"\btr\((['\"])(.*?)\1")
+IN_TEXT = re.compile(r"\b(?:tr|translated)\((['\"])(.*?)\1")
 
 
 def found() -> dict[str, str]:

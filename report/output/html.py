@@ -27,7 +27,7 @@ from report.script_data import by_columns
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 BUNDLES = TEMPLATES.parents[2] / ".state" / "scripts"
-IN_SCRIPT = re.compile(r'\btr\("(.*?)"')  # the messages of a script
+IN_SCRIPT = re.compile(r'\btranslated\("(.*?)"')  # the messages of a script
 WEIGHTS = (("Regular", 400), ("SemiBold", 600))
 
 
