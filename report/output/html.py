@@ -150,7 +150,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(tr=tr, words=words)
+    environment.globals.update(tr=tr, words=_kept_words)
     return environment
 
 
@@ -161,7 +161,7 @@ def unbroken(value: object) -> object:
     return re.sub(r"(?<=\d) (?=(?:%|s|ms|MB|GB|CPU)(?!\w))", "\u00a0", visible(value))
 
 
-def words(text: str) -> str:
+def _kept_words(text: str) -> str:
     """Text whose words are not broken: paper breaks Hangul after any syllable. English needs no markup for that."""
     if current() is ENGLISH:
         return text

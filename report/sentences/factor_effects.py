@@ -43,60 +43,32 @@ def sentence(effect: FactorEffect, limits: Thresholds) -> str:
     servers = tr("with {rest}", rest=phrases.count(int(effect.rest["servers"]), "server"))
     is_image = effect.kind is FactorKind.IMAGE
     name = tr("image") if is_image else effect.factor
-    what = tr("{name} {level} instead of {base}", name=name, level=effect.level, base=effect.base)
-    ratio = text.ratio_with_interval(effect.ratio)
-    note = phrases.indicative(effect.k, "repeat", limits.statement_repeats)
+    facts = {
+        "where": where,
+        "what": tr("{name} {level} instead of {base}", name=name, level=effect.level, base=effect.base),
+        "servers": servers,
+        "ratio": text.ratio_with_interval(effect.ratio),
+        "note": phrases.indicative(effect.k, "repeat", limits.statement_repeats),
+    }
     if effect.ratio is None:
-        return tr(
-            "{where} the effect of {what} {servers} is unknown: {obstacle}.",
-            where=where,
-            what=what,
-            servers=servers,
-            obstacle=balancing.obstacle(effect),
-        )
-    if effect.obstacle:
-        return tr(
-            "{where} the effect of {what} {servers} is not measurable ({ratio}): {text}.",
-            where=where,
-            what=what,
-            servers=servers,
-            ratio=ratio,
-            text=effect.obstacle.text,
-        )
-    if effect.conclusion is Conclusion.NOT_MEASURABLE:
+        why = balancing.obstacle(effect)
+        return tr("{where} the effect of {what} {servers} is unknown: {obstacle}.", **facts, obstacle=why)
+    hidden = effect.obstacle.text if effect.obstacle else ""
+    if not hidden and effect.conclusion is Conclusion.NOT_MEASURABLE:
         hidden = tr(
             "with {name} {hidden_level} {hidden_by_text}",
             name=name,
             hidden_level=effect.hidden_level,
             hidden_by_text=effect.hidden_by_text,
         )
+    if hidden:
         return tr(
-            "{where} the effect of {what} {servers} is not measurable ({ratio}): {hidden}.",
-            where=where,
-            what=what,
-            servers=servers,
-            ratio=ratio,
-            hidden=hidden,
+            "{where} the effect of {what} {servers} is not measurable ({ratio}): {hidden}.", **facts, hidden=hidden
         )
     if effect.conclusion is Conclusion.INDISTINCT:
-        return tr(
-            "{where} {what} made no measurable difference {servers} ({ratio}){note}.",
-            where=where,
-            what=what,
-            servers=servers,
-            ratio=ratio,
-            note=note,
-        )
+        return tr("{where} {what} made no measurable difference {servers} ({ratio}){note}.", **facts)
     bound = f"{tr(effect.bound)} " if effect.bound else ""
-    return tr(
-        "{where} {what} gave {bound}{ratio} the throughput {servers}{note}.",
-        where=where,
-        what=what,
-        bound=bound,
-        ratio=ratio,
-        servers=servers,
-        note=note,
-    )
+    return tr("{where} {what} gave {bound}{ratio} the throughput {servers}{note}.", **facts, bound=bound)
 
 
 def of_capacities(effects: Sequence[CapacityEffect], limits: Thresholds) -> list[str]:

@@ -179,7 +179,8 @@ REPORT = {
     **dict.fromkeys(("sentences", "tables", "charts"), FOUNDATION),
     "model": {*FOUNDATION, "sentences", "tables", "charts"},
     "output": {*FOUNDATION, "charts", "model"},
-    "build": {*FOUNDATION, "model", "output"},
+    "language": set(),
+    "build": {*FOUNDATION, "language", "model", "output"},
     "live": {"build", "output"},
 }
 MOST_ARROWS = 30  # imports of one module of report/ by a module of another room, without the foundation
