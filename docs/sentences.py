@@ -178,6 +178,6 @@ def page() -> str:
         examples = []
         for code in ("en", "ko"):
             with use(language.of(code)):
-                examples.append(tr(message, **entry.facts()).strip().replace("[", "\\["))
+                examples.append(tr(message, **entry.facts()).strip().replace("](", "]\\("))
         lines.append(f"| {entry.condition} | {' | '.join(examples)} |")
     return "\n".join(lines) + "\n"

@@ -18,10 +18,14 @@ Text = TypeVar("Text")
 
 @dataclass(frozen=True)
 class Language:
-    """A language of a report: its code (ISO 639-1), and its catalogue: English message → the same in the language."""
+    """A language of a report: its code (ISO 639-1), and its catalogue: English message → the same in the language.
+
+    `font` is the family of the font that completes Inter; empty if Inter has all letters.
+    """
 
     code: str = "en"
     catalogue: Mapping[str, str] = field(default_factory=dict)
+    font: str = ""
 
 
 ENGLISH = Language()

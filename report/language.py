@@ -9,6 +9,7 @@ from harness.language import ENGLISH, Language
 
 TRANSLATIONS = Path(__file__).resolve().parent / "translations"
 CODES = (ENGLISH.code, "ko")
+FONTS = {"ko": "Study Hangul"}  # in report/fonts/
 
 
 @cache
@@ -24,4 +25,4 @@ def of(code: str) -> Language:
     with (TRANSLATIONS / f"{code}.po").open("rb") as file:
         found = read_po(file, locale=code)
     catalogue = {str(each.id): str(each.string) for each in found if each.id and each.string and not each.fuzzy}
-    return Language(code, catalogue)
+    return Language(code, catalogue, FONTS[code])

@@ -15,8 +15,6 @@ INK, QUIET, FAINT = "#1a1a1a", "#6a6a6a", "#e4e4e4"
 ACCENTS = ("#0b5c8c", "#d9730d", "#5f5f5f", "#9a9a9a", "#2f2f2f", "#b4b4b4")
 BAD = ACCENTS[1]
 AXIS = {"labelColor": QUIET, "titleColor": QUIET, "labelFontSize": 10, "titleFontSize": 10}
-HANGUL = "Study Hangul"  # the family of the bundled font
-FAMILIES = {"ko": f"Inter, {HANGUL}"}  # of texts in a language other than English
 CONFIG: dict[str, Any] = {
     "font": "Inter",
     "background": "transparent",
@@ -45,7 +43,7 @@ MAIN_HEIGHT = 200  # of the first chart, pixels; larger where page 1 has room
 def finish(chart: Any, **datasets: Rows) -> Spec:
     """The specification with its data, which the chart only names: Altair would walk through every row."""
     # Validating a specification against its schema takes longer than making it; a test does it.
-    config = {**CONFIG, "font": FAMILIES.get(current().code, CONFIG["font"])}
+    config = {**CONFIG, "font": ", ".join(filter(None, (CONFIG["font"], current().font)))}
     spec: Spec = chart.configure(**config).to_dict(validate=False)
     return {**spec, "datasets": datasets}
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable
+from pathlib import Path
 
 from fontTools import subset
 
-from report.charts import theme
-from report.charts.drawing import FONTS
+from harness.language import current
 from report.output import html
 
-FAMILY = theme.HANGUL
+FONTS = Path(__file__).resolve().parents[1] / "fonts"
 RANGES = ((0x3000, 0x303F), (0x3131, 0x318E), (0xAC00, 0xD7A3))  # of the font: punctuation, letters and syllables
 
 
@@ -37,7 +37,9 @@ def _rules(files: Iterable[tuple[bytes, tuple[str, int]]], kind: str, form: str)
     rules = []
     for data, (_, weight) in files:
         source = f"url(data:font/{kind};base64,{base64.b64encode(data).decode('ascii')}) format('{form}')"
-        rules.append(f"@font-face{{font-family:{FAMILY};font-weight:{weight};src:{source};unicode-range:{where}}}")
+        rules.append(
+            f"@font-face{{font-family:{current().font};font-weight:{weight};src:{source};unicode-range:{where}}}"
+        )
     return "\n".join(rules) + "\n"
 
 

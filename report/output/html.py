@@ -19,7 +19,6 @@ from markupsafe import Markup, escape
 from harness.language import ENGLISH, current, tr, use
 from harness.records.files import replace
 from harness.words import visible
-from report.charts import theme
 from report.charts.drawing import FONTS, specification
 from report.elements import Chart
 from report.model import Report
@@ -187,8 +186,8 @@ def stylesheet() -> Markup:
 def css(name: str) -> str:
     """One of the style sheets, with the font of the current language after Inter."""
     text = (TEMPLATES / f"{name}.css").read_text(encoding="utf-8")
-    families = theme.FAMILIES.get(current().code)
-    return text if families is None else re.sub(r"\bInter\b", families, text)
+    more = current().font
+    return re.sub(r"\bInter\b", f"Inter, {more}", text) if more else text
 
 
 @lru_cache

@@ -21,7 +21,6 @@ from docs import messages, sentences
 from harness.grid.thresholds import DECLARED
 from harness.language import Language, tr, use
 from report import build, elements, language, phrases
-from report.charts import theme
 from report.output import ci_summary, pdf
 from report.output import html as output
 from tests.golden_study import GOLDEN, PRICES, SCALE, STUDIES, made, page
@@ -186,7 +185,7 @@ def test_a_korean_report_has_its_language_and_fonts_and_the_same_bytes_twice(
     report, _ = build.model_of(study, language="ko")
     content = output.html(report)
     assert '<html lang="ko">' in content
-    assert content.count(f"font-family:{theme.HANGUL};") == 2
+    assert content.count(f"font-family:{KOREAN.font};") == 2
     assert content == output.html(report)
     assert pdf.pdf(report, warn=warnings.append) == pdf.pdf(report)
     assert warnings == []
@@ -196,7 +195,7 @@ def test_a_korean_report_has_its_language_and_fonts_and_the_same_bytes_twice(
         for sheet in pypdf.PdfReader(io.BytesIO(pdf.pdf(report))).pages
         for font in sheet["/Resources"]["/Font"].values()  # type: ignore[index] # a PDF dictionary
     }
-    assert any(theme.HANGUL.replace(" ", "-") in font for font in fonts), fonts
+    assert any(KOREAN.font.replace(" ", "-") in font for font in fonts), fonts
 
 
 def test_data_and_tables_are_the_same_in_every_language(tmp_path: Path) -> None:
