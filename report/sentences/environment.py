@@ -15,9 +15,16 @@ def sentences(study: StudyRecord, noise: float | None = None) -> str:
     """Some sentences for page 1; `noise` is the spread of a trial's throughput (0–1), None where it is unknown."""
     machine = study.where.machine
     if platform := study.nominal_grid.platform:
-        types = _types(study) or (f"one {machine.cores}-core machine ({machine.cpu})" if machine else "")
-        source = f" The load came from {types}." if types else ""
-        return f"Measured at {platform.url}, a platform that {platform.scale} scaled and that was not observed.{source}"
+        types = _types(study) or (
+            tr("one {cores}-core machine ({cpu})", cores=machine.cores, cpu=machine.cpu) if machine else ""
+        )
+        source = tr(" The load came from {types}.", types=types) if types else ""
+        return tr(
+            "Measured at {url}, a platform that {scale} scaled and that was not observed.{source}",
+            url=platform.url,
+            scale=platform.scale,
+            source=source,
+        )
     if study.kind in ("lab", "rehearsal"):
         on = (
             tr("one {cores}-core machine ({cpu})", cores=machine.cores, cpu=machine.cpu)

@@ -21,7 +21,7 @@ def sentence(found: EvidenceGrade | None) -> str:
         return ""
     text = tr("Grade {letter}: {meaning}.", letter=found.letter, meaning=tr(MEANING[found.letter]))
     if found.missing:
-        text += tr(" Missing: {listed}.", listed=phrases.joined([tr(each) for each in found.missing]))
+        text += tr(" Missing: {listed}.", listed=phrases.joined(list(found.missing)))
     if found.unavailable:
         text += tr(" Not available, or only in part: {rules}.", rules=", ".join(found.unavailable))
     return text
