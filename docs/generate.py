@@ -1,7 +1,6 @@
 """The reference pages that follow from the code's own descriptions: `python -m docs.generate` writes them.
 
-A test compares the pages with the code, so they cannot drift. Descriptions of grid keys are those of the fields in
-harness/grid, those of commands and options are in commands/, those of files in harness/records.
+A test compares the pages with the code. Descriptions are those of harness/grid, commands/ and harness/records.
 """
 
 from __future__ import annotations

@@ -118,9 +118,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         question=answer.question(summary),
         hash=folder.rsplit("-", 1)[-1],
         created=phrases.moment(study.created_at),
-        state=tr("complete")
-        if done >= planned
-        else tr("{done} of {planned} trials measured so far", done=done, planned=planned),
+        state=_state(done, planned),
         progress=progress.sentences(study, recorded) if done < planned else [],
         headlines=head,
         answer=[*answer.answer(summary), *([costs.answer] if costs and costs.answer else [])],
@@ -146,15 +144,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         facts=method.facts(study, summary, recorded),
         thresholds=rules.threshold_table(study.nominal_grid.evidence, grid.is_open, samples),
         grid=_grid(study),
-        configurations={
-            tr(
-                "{shown} configuration ({configuration_source})",
-                shown=registry.BY_NAME[name].shown,
-                configuration_source=registry.BY_NAME[name].configuration_source,
-            ): text
-            for name, each in study.where.of_balancers.items()
-            if (text := each.configuration.strip())
-        },
+        configurations=_configurations(study),
         charts=overview.charts(
             study, summary, in_order, counted, recorded, _room(head, [*found, *filter(None, [graded])])
         ),
@@ -163,6 +153,25 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         language=current(),
     )
     return _trimmed(report)
+
+
+def _state(done: int, planned: int) -> str:
+    if done >= planned:
+        return tr("complete")
+    return tr("{done} of {planned} trials measured so far", done=done, planned=planned)
+
+
+def _configurations(study: StudyRecord) -> dict[str, str]:
+    """Name and command of each balancer → its whole configuration."""
+    return {
+        tr(
+            "{shown} configuration ({configuration_source})",
+            shown=registry.BY_NAME[name].shown,
+            configuration_source=registry.BY_NAME[name].configuration_source,
+        ): text
+        for name, each in study.where.of_balancers.items()
+        if (text := each.configuration.strip())
+    }
 
 
 def _trimmed(report: Report) -> Report:
