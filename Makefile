@@ -5,7 +5,7 @@ BIN := .venv/bin
 HOSTS_NICE := nice -n 5
 NICE := nice -n 10
 
-.PHONY: test readmes reference site quick images machines fleet lab containers processes loads measured test-ngrinder test-long setup lint unit integration lock benchmarks sample golden
+.PHONY: test readmes messages reference site quick images machines fleet lab containers processes loads measured test-ngrinder test-long setup lint unit integration lock benchmarks sample golden
 
 # Tests without measurements run in parallel. Tests that measure run alone afterwards.
 test: setup
@@ -96,6 +96,11 @@ readmes: setup
 reference:
 	$(PYTHON) -m harness.bootstrap --dev
 	$(BIN)/python -m docs.generate
+
+# The catalogues of the report's languages: adds new messages, and removes those that the code no longer has.
+messages:
+	$(PYTHON) -m harness.bootstrap --dev
+	$(BIN)/python -m docs.messages
 
 # The website of docs/ in .cache/site, without network access. A unit test builds it, too.
 site:

@@ -37,6 +37,7 @@ def gate(
     ] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="File for the result as JUnit XML.")] = None,
     as_json: options.JsonEvents = False,
+    language: options.Language = options.LanguageCode.EN,
 ) -> None:
     """Compare two builds under the grid's load, and stop when it is decided whether the candidate is slower.
 
@@ -57,8 +58,8 @@ def gate(
 
     console = Console(as_json)
     config = resolve(options.ROOT, results, grid, other_inventory, console.warn, gated)
-    interrupted = carry_out(console, config)
-    raise typer.Exit(finish(console, config, interrupted, {"markdown": markdown, "junit": junit}))
+    interrupted = carry_out(console, config, language)
+    raise typer.Exit(finish(console, config, interrupted, {"markdown": markdown, "junit": junit}, language))
 
 
 def check_files(paths: dict[str, Path | None]) -> None:
@@ -134,8 +135,14 @@ def _level(grid: Grid, written: str) -> Level:
     return level
 
 
-def finish(console: Console, config: StudyConfig, interrupted: bool, files: dict[str, Path | None]) -> int:
-    """Print the result of a gate, write it to `files` by format, and return the exit code."""
+def finish(
+    console: Console,
+    config: StudyConfig,
+    interrupted: bool,
+    files: dict[str, Path | None],
+    language: options.LanguageCode = options.LanguageCode.EN,
+) -> int:
+    """Print the result of a gate, write it to `files` by format in a language, and return the exit code."""
     from harness.records.files import replace
     from harness.summarise.comparison.gate import GateConclusion
     from report import build
@@ -149,7 +156,8 @@ def finish(console: Console, config: StudyConfig, interrupted: bool, files: dict
     console.gate(summary.gate, report.answer)
     for name, path in files.items():
         if path is not None:
-            text = ci_summary.markdown(report, summary) if name == "markdown" else ci_summary.junit(report, summary)
+            render = ci_summary.markdown if name == "markdown" else ci_summary.junit
+            text = render(*build.model_of(config.directory, language=language.value))
             replace(path, text.encode())
             console.print(f"{name}: {path}")
     console.print(f"report.html: {config.directory.path / 'report.html'}")

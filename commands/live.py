@@ -1,8 +1,8 @@
 """Update the HTML report while the study runs.
 
-`python -m commands.live DIR` renders the page once, and the page's data whenever it reads a byte. Its process has the
-lowest priority. It is stopped during a switch of the topology and, on a machine that also runs measured hosts, during
-a steady window.
+`python -m commands.live DIR LANGUAGE` renders the page once, and the page's data whenever it reads a byte. Its process
+has the lowest priority. It is stopped during a switch of the topology and, on a machine that also runs measured hosts,
+during a steady window.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ class Live:
     disturbs nothing.
     """
 
-    def __init__(self, config: StudyConfig, console: Console) -> None:
+    def __init__(self, config: StudyConfig, console: Console, language: str = "en") -> None:
         self._directory = config.directory.path.resolve()
         self._console = console
+        self._language = str(language)
         self._shares_machine = config.inventory.kind != "hosts"
         self._until_s = 0.0
         self._writer: subprocess.Popen[bytes] | None = None
@@ -89,7 +90,7 @@ class Live:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "commands.live", str(self._directory)],
+            [sys.executable, "-m", "commands.live", str(self._directory), self._language],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -104,7 +105,7 @@ def main() -> None:
     from harness.records.directory import StudyDirectory
     from report.live import Writer
 
-    writer = Writer(StudyDirectory(Path(sys.argv[1])))
+    writer = Writer(StudyDirectory(Path(sys.argv[1])), language=sys.argv[2])
     writer.begin()
     while requests := os.read(0, 4096):
         writer.trials_recorded(len(requests))

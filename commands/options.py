@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,6 +31,18 @@ Inventory = Annotated[
 ]
 Quick = Annotated[
     bool, typer.Option("--quick", help="Indicative study: two topologies, the largest load, three short blocks.")
+]
+
+
+class LanguageCode(enum.StrEnum):
+    """Languages of a report."""
+
+    EN = "en"
+    KO = "ko"
+
+
+Language = Annotated[
+    LanguageCode, typer.Option("--language", help="Language of the report. Messages, data and tables stay English.")
 ]
 Directory = Annotated[
     Path, typer.Argument(help="Directory of a study, `results/<name>-<hash>`.", autocompletion=completion.studies)

@@ -39,6 +39,7 @@ def report(
         ),
     ] = None,
     paper: Annotated[Paper, typer.Option("--paper", help="Paper size of the PDF.")] = Paper.A4,
+    language: options.Language = options.LanguageCode.EN,
 ) -> None:
     """Render the report and the tables of a study. No host is touched.
 
@@ -58,11 +59,12 @@ def report(
         )
     with altered.named(study):
         if written or not chosen:
-            for path in build.write(study, written or {"html", "pdf", "data"}, paper.value, console.warn):
+            kinds = written or {"html", "pdf", "data"}
+            for path in build.write(study, kinds, paper.value, console.warn, language.value):
                 if not quiet and not printed:
                     console.print(str(path))
         if printed:
             from report.output import ci_summary
 
             render = ci_summary.markdown if Format.MARKDOWN in printed else ci_summary.junit
-            console.raw(render(*build.model_of(study)))
+            console.raw(render(*build.model_of(study, language=language.value)))

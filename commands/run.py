@@ -33,6 +33,7 @@ def run(
     results: options.Results = options.RESULTS,
     as_json: options.JsonEvents = False,
     quick: options.Quick = False,
+    language: options.Language = options.LanguageCode.EN,
 ) -> None:
     """Deploy a grid's topologies, measure every cell under load, and render the report.
 
@@ -52,13 +53,13 @@ def run(
 
     console = Console(as_json)
     config = resolve(options.ROOT, results, grid, other_inventory, console.warn, options.derived(quick))
-    interrupted = carry_out(console, config)
+    interrupted = carry_out(console, config, language)
     from commands.closing import print_summary  # imports numpy and scipy
 
     raise typer.Exit(print_summary(console, config, interrupted))
 
 
-def carry_out(console: Console, config: StudyConfig) -> bool:
+def carry_out(console: Console, config: StudyConfig, language: options.LanguageCode = options.LanguageCode.EN) -> bool:
     """Measure the remaining trials of a study and render its report; return whether the user interrupted it."""
     from commands.interrupts import Interrupts
 
@@ -70,17 +71,17 @@ def carry_out(console: Console, config: StudyConfig) -> bool:
     interrupts = Interrupts(console.on_interrupt)
     interrupted = False
     try:
-        measured = measure(console, config, interrupts)
+        measured = measure(console, config, interrupts, language)
     except Interrupted:
         interrupted, measured = True, 1
     finally:
         console.finish()
     if measured or not (config.directory.path / "report.pdf").exists():
-        render(console, config.directory.path)
+        render(console, config.directory.path, language)
     return interrupted
 
 
-def measure(console: Console, config: StudyConfig, interrupts: Interrupts) -> int:
+def measure(console: Console, config: StudyConfig, interrupts: Interrupts, language: options.LanguageCode) -> int:
     """Measure the remaining trials; return how many were measured."""
     if not config.remaining_trials():
         console.print(f"all {len(config.planned_trials())} trials are measured; nothing to do")
@@ -94,7 +95,7 @@ def measure(console: Console, config: StudyConfig, interrupts: Interrupts) -> in
     with host_locks.held(config.inventory, f"the study {config.directory.path}", options.ROOT):
         readiness.prepare(options.ROOT, console.print)
         log_to(config.directory.path / "log" / "study.log")
-        with Live(config, console) as live:
+        with Live(config, console, language) as live:
             listener = FirstGain(config, live, console.print)
             return runner.Study(options.ROOT, config, listener, lambda: interrupts.requested).run()
 
@@ -144,10 +145,13 @@ def log_to(path: Path) -> None:
     logging.getLogger("harness").setLevel(logging.INFO)
 
 
-def render(console: Console, directory: Path) -> None:
+def render(console: Console, directory: Path, language: options.LanguageCode) -> None:
     """Render the report in a separate process, which frees its memory at the end."""
     done = subprocess.run(
-        [sys.executable, str(options.ROOT / "study.py"), "report", str(directory), "--quiet"],
+        [
+            *(sys.executable, str(options.ROOT / "study.py"), "report", str(directory), "--quiet"),
+            *("--language", language.value),
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -1,7 +1,6 @@
 """The reference pages that follow from the code's own descriptions: `python -m docs.generate` writes them.
 
-A test compares the pages with the code, so they cannot drift. Descriptions of grid keys are those of the fields in
-harness/grid, those of commands and options are in commands/, those of files in harness/records.
+A test compares the pages with the code. Descriptions are those of harness/grid, commands/ and harness/records.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from commands.app import app
+from docs import sentences
 from harness import errors
 from harness.grid import load, units
 from harness.grid.amount import Budget, Repeats, Search
@@ -387,7 +387,7 @@ def _cell(text: str) -> str:
     return "".join(part if part.startswith("`") else re.sub(r"([<>*])", r"\\\1", part) for part in parts)
 
 
-PAGES = {"grid.md": grid, "cli.md": cli, "files.md": files}
+PAGES = {"grid.md": grid, "cli.md": cli, "files.md": files, "sentences.md": sentences.page}
 
 
 def main() -> None:

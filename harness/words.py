@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import secrecy
+from harness.language import tr
 
 # Control characters except tab and line feed, line separators, directional marks, tags, surrogates, and code points
 # that XML does not allow.
@@ -51,7 +52,10 @@ def percent(share: float, digits: int = 0) -> str:
 
 def servers(level: int | str) -> str:
     """Format a level of `servers`: "1 server", "3 servers", "1 small server" or "2 small + 1 large servers"."""
-    return f"{level} server" if str(level).partition(" ")[0] == "1" and "+" not in str(level) else f"{level} servers"
+    is_one = str(level).partition(" ")[0] == "1" and "+" not in str(level)
+    if isinstance(level, str) and not level.isdecimal():
+        return tr("{types} server" if is_one else "{types} servers", types=level)
+    return tr("{number} server" if is_one else "{number} servers", number=level)
 
 
 TLS = "_lb_tls"  # ending of a balancer's variable that turns on HTTPS
@@ -63,8 +67,12 @@ def load_name(others: Mapping[str, Any]) -> str:
 
     As in "2000 users", "100/s offered" or "2000 users, nginx_lb_upstream_keepalive 64, HTTPS, 1 server failed".
     """
-    named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "rate": "{:.10g}/s offered", "load": "{}"}
-    named["fail_servers"] = "1 server failed" if others.get("fail_servers") == 1 else "{} servers failed"
+    named = {
+        "vusers": tr("1 user") if others.get("vusers") == 1 else tr("{} users"),
+        "rate": tr("{:.10g}/s offered"),
+        "load": "{}",
+        "fail_servers": tr("1 server failed") if others.get("fail_servers") == 1 else tr("{} servers failed"),
+    }
     for name in (name for name in others if name.endswith(TLS)):
         named[name] = "HTTPS" if str(others[name]).lower() == "true" else "HTTP"
     # A fixed order, because records have their keys sorted by name.

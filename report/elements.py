@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from harness.grid.cell import Cell
 from harness.grid.types import Levels
+from harness.language import tr
 from harness.records.trial import TrialData
 from harness.records.trial_path import TrialPath
 from harness.summarise.cells.cell import CellSummary
@@ -109,7 +110,7 @@ def _cut(field: str, notes: dict[str, str]) -> str:
 
 def cell_name(cell: CellSummary) -> str:
     """The name of a cell: "2 servers at 1000 users"."""
-    return f"{phrases.topology(cell.cell)} at {load_name(cell.others)}"
+    return tr("{servers} at {load}", servers=phrases.topology(cell.cell), load=load_name(cell.others))
 
 
 def anchor(levels: Levels) -> str:

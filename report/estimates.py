@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.grid.load import RATE
 from harness.grid.objectives import OTHERS
 from harness.grid.schema import Grid
+from harness.language import tr
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.gains.gain import GainKind
@@ -28,10 +29,10 @@ def objectives(grid: Grid) -> str:
     by_name = {} if wanted.p95_s is None else {"": wanted.p95_s}
     for name, p95_s in {**by_name, **wanted.p95_by_name}.items():
         limit = text.milliseconds(p95_s * 1000 / grid.time_factor).removesuffix(".0")
-        of_name = " of all other requests" if name == OTHERS else f" of {name}" if name else ""
-        parts.append(f"p95{of_name} below {limit} ms")
+        of_name = tr(" of all other requests") if name == OTHERS else tr(" of {name}", name=name) if name else ""
+        parts.append(tr("p95{of_name} below {limit} ms", of_name=of_name, limit=limit))
     if wanted.error_rate is not None:
-        parts.append(f"at most {100 * wanted.error_rate:.10g} % errors")
+        parts.append(tr("at most {error_rate:.10g} % errors", error_rate=100 * wanted.error_rate))
     return phrases.joined(parts)
 
 
@@ -39,7 +40,7 @@ def load(value: float, factor: str, spread: float | None = None) -> str:
     """A load with its unit: 96/s or 960 users; with a decimal where `spread` is small."""
     if factor == RATE:
         return f"{_digits(value, factor, spread)}/s"
-    return f"{text.rate(value)} user{'' if round(value) == 1 else 's'}"
+    return tr("{rate} user" if round(value) == 1 else "{rate} users", rate=text.rate(value))
 
 
 def interval(capacity: Capacity) -> str:
@@ -57,9 +58,13 @@ def amount(capacity: Capacity) -> str:
     if capacity.bound == Bound.EXACT and value is not None:
         return load(value, factor, None if low is None or high is None else (high - low) / 2)
     if capacity.bound == Bound.AT_LEAST and low is not None:
-        return f"at least {load(low, factor)}" if high is None else f"{load(low, factor)} to {load(high, factor)}"
+        return (
+            tr("at least {low}", low=load(low, factor))
+            if high is None
+            else tr("{low} to {high}", low=load(low, factor), high=load(high, factor))
+        )
     if capacity.bound == Bound.BELOW and high is not None:
-        return f"less than {load(high, factor)}"
+        return tr("less than {high}", high=load(high, factor))
     return text.NOTHING
 
 
@@ -82,18 +87,20 @@ def topology(option: TopologyCost) -> str:
     """The name of a topology: "3 servers" or "3 servers with nginx_lb_method least_conn"."""
     rest = {name: level for name, level in option.topology.items() if name != "servers"}
     levels = load_name(rest)
-    return phrases.topology(option.topology) + (f" with {levels}" if levels else "")
+    return phrases.topology(option.topology) + (tr(" with {levels}", levels=levels) if levels else "")
 
 
-def throughput(found: SustainableRate | None, least: str = "at least ") -> str:
+def throughput(found: SustainableRate | None, least: str = "") -> str:
     """The throughput of a topology: "745 [738, 752]", or with a lower bound alone "at least 990 [980, 1000]"."""
     if found is None:
         return text.NOTHING
     if found.upper_bound:
-        return f"less than {text.rate(found.value)}"
+        return tr("less than {rate}", rate=text.rate(found.value))
     if found.missed_at is not None:
-        return f"{text.rate(found.value)} to {text.rate(found.missed_at)}"
-    return (least if found.lower_bound else "") + text.rate_interval(Interval(found.value, found.low, found.high))
+        return tr("{rate} to {missed_at}", rate=text.rate(found.value), missed_at=text.rate(found.missed_at))
+    return ((least or tr("at least ")) if found.lower_bound else "") + text.rate_interval(
+        Interval(found.value, found.low, found.high)
+    )
 
 
 def _digits(value: float, factor: str, spread: float | None) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from harness.balancers import registry
+from harness.language import ENGLISH, Language, current, tr
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.secrecy import Hidden
@@ -96,10 +97,11 @@ class Report:
     charts: dict[str, Chart]  # by name, those with data
     cells: list[CellResult]
     notes: list[str] = field(default_factory=list)
+    language: Language = ENGLISH  # of all sentences
 
 
 def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], folder: str) -> Report:
-    """Make the view model of a study, complete or not.
+    """Make the view model of a study, complete or not, in the current language.
 
     `study` is study.json, `recorded` maps "<cell>/r<k>" to each trial, `folder` is the name of the study's directory.
     """
@@ -116,7 +118,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         question=answer.question(summary),
         hash=folder.rsplit("-", 1)[-1],
         created=phrases.moment(study.created_at),
-        state="complete" if done >= planned else f"{done} of {planned} trials measured so far",
+        state=_state(done, planned),
         progress=progress.sentences(study, recorded) if done < planned else [],
         headlines=head,
         answer=[*answer.answer(summary), *([costs.answer] if costs and costs.answer else [])],
@@ -142,18 +144,34 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         facts=method.facts(study, summary, recorded),
         thresholds=rules.threshold_table(study.nominal_grid.evidence, grid.is_open, samples),
         grid=_grid(study),
-        configurations={
-            f"{registry.BY_NAME[name].shown} configuration ({registry.BY_NAME[name].configuration_source})": text
-            for name, each in study.where.of_balancers.items()
-            if (text := each.configuration.strip())
-        },
+        configurations=_configurations(study),
         charts=overview.charts(
             study, summary, in_order, counted, recorded, _room(head, [*found, *filter(None, [graded])])
         ),
         cells=answer.by_cell(summary),
         notes=method.notes(summary),
+        language=current(),
     )
     return _trimmed(report)
+
+
+def _state(done: int, planned: int) -> str:
+    if done >= planned:
+        return tr("complete")
+    return tr("{done} of {planned} trials measured so far", done=done, planned=planned)
+
+
+def _configurations(study: StudyRecord) -> dict[str, str]:
+    """Name and command of each balancer → its whole configuration."""
+    return {
+        tr(
+            "{shown} configuration ({configuration_source})",
+            shown=registry.BY_NAME[name].shown,
+            configuration_source=registry.BY_NAME[name].configuration_source,
+        ): text
+        for name, each in study.where.of_balancers.items()
+        if (text := each.configuration.strip())
+    }
 
 
 def _trimmed(report: Report) -> Report:

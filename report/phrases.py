@@ -6,15 +6,18 @@ import re
 
 from harness.grid import server_types
 from harness.grid.types import Levels
+from harness.language import messages, tr
 from harness.words import servers
 
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-CARDINALS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+ORDINALS = messages(
+    ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"),
+)
+CARDINALS = messages(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"))
 
 
 def count(number: int, noun: str) -> str:
     """A number with its noun: "1 server" or "3 servers"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return tr(f"{{number}} {noun}" if number == 1 else f"{{number}} {noun}s", number=number)
 
 
 def topology(levels: Levels) -> str:
@@ -24,17 +27,19 @@ def topology(levels: Levels) -> str:
 
 def cardinal(number: int) -> str:
     """A number as a word: "two"; digits above ten."""
-    return CARDINALS[number - 1] if 1 <= number <= len(CARDINALS) else str(number)
+    return tr(CARDINALS[number - 1]) if 1 <= number <= len(CARDINALS) else str(number)
 
 
 def ordinal(number: int) -> str:
     """An ordinal as a word: "second"; digits above ten."""
-    return ORDINALS[number - 1] if 1 <= number <= len(ORDINALS) else f"{number}th"
+    return tr(ORDINALS[number - 1]) if 1 <= number <= len(ORDINALS) else tr("{number}th", number=number)
 
 
 def joined(parts: list[str]) -> str:
     """A list in words: "a, b and c"."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+    if len(parts) < 2:
+        return "".join(parts)
+    return tr("{listed} and {last}", listed=", ".join(parts[:-1]), last=parts[-1])
 
 
 def moment(iso: str) -> str:
@@ -47,8 +52,8 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+        return tr("{hours} h {minutes:02d} min", hours=hours, minutes=minutes)
+    return tr("{minutes} min {rest:02d} s", minutes=minutes, rest=rest) if minutes else f"{rest} s"
 
 
 def threshold(written: object) -> str:
@@ -64,4 +69,4 @@ def capitalised(sentence: str) -> str:
 
 def indicative(number: int, noun: str, needed: int) -> str:
     """The remark behind a statement of too few repeats: " (indicative: 3 repeats only)"; empty with enough of them."""
-    return f" (indicative: {count(number, noun)} only)" if number < needed else ""
+    return tr(" (indicative: {count} only)", count=count(number, noun)) if number < needed else ""

@@ -1,5 +1,7 @@
 """Three small synthetic studies and their approved pages: `python -m tests.golden_study` renders them.
 
+In Korean the text of the page and the first printed page are approved.
+
 `closed` has virtual users, a server failure and prices; `open` has rates, objectives and capacities; `mix` has requests
 of three names, with objectives for them and a share that shifted. Their records are made of formulas, so they are the
 same on every machine, and a changed word needs no measurement.
@@ -346,12 +348,17 @@ def main() -> None:
     """Render the approved pages again."""
     for name in STUDIES:
         with tempfile.TemporaryDirectory() as folder:
-            report, _ = build.model_of(made(name, Path(folder)))
+            study = made(name, Path(folder))
+            report, _ = build.model_of(study)
+            korean, _ = build.model_of(study, language="ko")
         target = GOLDEN / name
         target.mkdir(parents=True, exist_ok=True)
         for old in target.glob("page-*.png"):
             old.unlink()
         (target / "page.html").write_text(page(report), encoding="utf-8")
+        (target / "page.ko.html").write_text(page(korean), encoding="utf-8")
+        first = pypdfium2.PdfDocument(pdf.pdf(korean))[0]
+        first.render(scale=SCALE, grayscale=True).to_pil().save(target / "first.ko.png", optimize=True)
         for number, drawn in enumerate(pypdfium2.PdfDocument(pdf.pdf(report)), 1):
             drawn.render(scale=SCALE, grayscale=True).to_pil().save(target / f"page-{number}.png", optimize=True)
 

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, field_validator
 
 from harness.grid.server_types import MOST_SERVERS
 from harness.grid.types import Duration, GridPart, Ratio, Share
+from harness.language import tr
 from harness.words import nearest, short
 
 P95 = 0.05  # share of requests that may exceed an objective for the 95th percentile
@@ -101,4 +102,6 @@ def unknown_names(objectives: Objectives, names: Iterable[str]) -> Iterator[tupl
 def in_words(objective: str) -> str:
     """Name an objective of a load: `p95`, `p95 NAME` or `error_rate`."""
     first, _, name = objective.partition(" ")
-    return {"error_rate": "error rate"}.get(first, f"{first} of {name}" if name else first)
+    if first == "error_rate":
+        return tr("error rate")
+    return tr("{first} of {name}", first=first, name=name) if name else first

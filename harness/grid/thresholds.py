@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.grid.types import Count, Duration, Ratio, Share, Switch, WallClockDuration, WholeSeconds
+from harness.language import tr
 
 BOTTLENECK = "bottleneck"  # instead of a rule: the threshold identifies a bottleneck
 
@@ -30,8 +31,8 @@ class Threshold:
     def shown_rule(self) -> str:
         """The rule as printed in the report."""
         if self.rule == BOTTLENECK:
-            return f"{BOTTLENECK} {self.component}".rstrip()
-        return f"{self.rule} at a rate" if self.rates_only else self.rule
+            return tr("bottleneck {component}", component=tr(self.component)) if self.component else tr("bottleneck")
+        return tr("{rule} at a rate", rule=self.rule) if self.rates_only else self.rule
 
 
 def _threshold(rule: str, default: object, meaning: str, *, component: str = "", rates_only: bool = False) -> Any:

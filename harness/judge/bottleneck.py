@@ -21,6 +21,7 @@ from harness.judge import (
 from harness.judge import figures as derived
 from harness.judge.host_usage import generator_use
 from harness.judge.observation import Observation
+from harness.language import tr
 from harness.records.findings import Finding, Kind, Severity
 from harness.records.reasons import Reason, ReasonKind
 from harness.records.trial import Bottleneck, Component
@@ -53,9 +54,9 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
 def next_bottleneck(of_bound: float | None, of_offered: float | None, limits: Thresholds) -> str:
     """Describe the load as the next bottleneck, with the served share of its maximum; empty if it is not."""
     if of_bound is not None and limits.users_next <= of_bound < limits.users_bound:
-        return f"users ({percent(of_bound)} of their maximum rate)"
+        return tr("users ({of_bound} of their maximum rate)", of_bound=percent(of_bound))
     if of_offered is not None and limits.users_next <= of_offered < limits.load_served:
-        return f"load ({percent(of_offered)} of the offered load)"
+        return tr("load ({of_offered} of the offered load)", of_offered=percent(of_offered))
     return ""
 
 
@@ -267,9 +268,9 @@ def of_cell(limits: Sequence[Component]) -> tuple[Component, str]:
     """Return the bottleneck of at least two thirds of a cell's trials, else unknown with the counts."""
     counts = Counter(limits)
     if not counts:
-        return Component.UNKNOWN, "no usable trial"
+        return Component.UNKNOWN, tr("no usable trial")
     limit, count = counts.most_common(1)[0]
     if 3 * count >= 2 * len(limits):
         return limit, ""
-    shown = ", ".join(f"{name} in {n}" for name, n in counts.most_common())
-    return Component.UNKNOWN, f"its trials disagree ({shown})"
+    shown = ", ".join(tr("{name} in {n}", name=name, n=n) for name, n in counts.most_common())
+    return Component.UNKNOWN, tr("its trials disagree ({shown})", shown=shown)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from harness.grid.thresholds import Thresholds
 from harness.judge import window_stats
 from harness.judge.observation import Observation
+from harness.language import messages, tr
 from harness.records import failure_kind
 from harness.records.failure_kind import FailureCategory, FailureKind
 from harness.records.trial import TrialRecord
@@ -22,22 +23,26 @@ ABANDONED = 499  # in the balancer's log: the client closed the connection
 OVERLOADED = (429, 503)  # statuses that reject any request
 MOST_KINDS = 3
 NEARLY_ALL = 0.9  # share of the failures from which one kind is named for all
-LIMITED = "raise or remove the limit that rejects them (see the log of the service or its gateway), or use less load"
-DENIED = "send the headers that the service requires (request.headers), or allow the generator's addresses"
+LIMITED = messages(
+    "raise or remove the limit that rejects them (see the log of the service or its gateway), or use less load"
+)
+DENIED = messages("send the headers that the service requires (request.headers), or allow the generator's addresses")
 HELP = {429: LIMITED, 503: LIMITED, 401: DENIED, 403: DENIED}
-PREDICATES = {
-    FailureCategory.TIMEOUT: "timed out",
-    FailureCategory.CONNECTION_REFUSED: "had their connection refused",
-    FailureCategory.CONNECTION: "lost their connection",
-    FailureCategory.INCOMPLETE: "had an incomplete response",
-    FailureCategory.ENCODING: "had a response that could not be decoded",
-    FailureCategory.BODY: "had a wrong body",
-    FailureCategory.NOT_SENT: "were not sent",
-    FailureCategory.NO_DATA: "lacked a value and were not sent",
-    FailureCategory.NO_ROWS: "had no row left and were not sent",
-    FailureCategory.UNSENDABLE: "had a value that cannot be sent",
-    FailureCategory.FAILED: "failed",
-}
+PREDICATES = messages(
+    {
+        FailureCategory.TIMEOUT: "timed out",
+        FailureCategory.CONNECTION_REFUSED: "had their connection refused",
+        FailureCategory.CONNECTION: "lost their connection",
+        FailureCategory.INCOMPLETE: "had an incomplete response",
+        FailureCategory.ENCODING: "had a response that could not be decoded",
+        FailureCategory.BODY: "had a wrong body",
+        FailureCategory.NOT_SENT: "were not sent",
+        FailureCategory.NO_DATA: "lacked a value and were not sent",
+        FailureCategory.NO_ROWS: "had no row left and were not sent",
+        FailureCategory.UNSENDABLE: "had a value that cannot be sent",
+        FailureCategory.FAILED: "failed",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,11 @@ class Failing:
         """The share in words, as in "75 % of the requests were rejected with 429"."""
         ordered = sorted(self.kinds.items(), key=lambda kind: (-kind[1], str(kind[0])))
         if ordered and ordered[0][1] >= NEARLY_ALL * self.share:
-            return f"{percent(self.share)} of the requests {predicate(ordered[0][0])}"
+            return tr(
+                "{share} of the requests {predicate}", share=percent(self.share), predicate=predicate(ordered[0][0])
+            )
         kinds = ", ".join(f"{percent(share)} {predicate(kind)}" for kind, share in ordered[:MOST_KINDS])
-        return f"{percent(self.share)} of the requests failed" + (f" ({kinds})" if kinds else "")
+        return tr("{share} of the requests failed", share=percent(self.share)) + (f" ({kinds})" if kinds else "")
 
     @property
     def next_step(self) -> str:
@@ -72,7 +79,7 @@ class Failing:
         if not self.rejects:
             return ""
         worst = max(self.kinds, key=lambda kind: self.kinds[kind])
-        return "" if worst.status is None else HELP.get(worst.status, "")
+        return "" if worst.status is None else tr(HELP.get(worst.status, ""))
 
 
 def predicate(kind: FailureKind) -> str:
@@ -80,10 +87,14 @@ def predicate(kind: FailureKind) -> str:
     status = kind.status
     if status is not None:
         if kind.category is FailureCategory.COUNTED:
-            return f"were rejected with {status}, which request.expect_status counts as a success"
+            return tr("were rejected with {status}, which request.expect_status counts as a success", status=status)
         rejection = 400 <= status < 500 or status in OVERLOADED
-        return f"{'were rejected' if rejection else 'failed' if status >= 500 else 'were answered'} with {status}"
-    return PREDICATES.get(kind.category) or (f"failed ({kind})" if str(kind) else "failed")
+        if rejection:
+            return tr("were rejected with {status}", status=status)
+        return tr("failed with {status}" if status >= 500 else "were answered with {status}", status=status)
+    if known := PREDICATES.get(kind.category):
+        return tr(known)
+    return tr("failed ({kind})", kind=str(kind)) if str(kind) else tr("failed")
 
 
 def of_observation(seen: Observation, limits: Thresholds) -> Failing | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from harness.language import tr
 from harness.records.reasons import Reason, ReasonKind
 from harness.words import percent
 
@@ -30,7 +31,7 @@ def _detail(reason: Reason, _figures: Figures) -> str:
 
 
 def _shared(reason: Reason) -> str:
-    return reason.subject or "the dependency"
+    return reason.subject or tr("the dependency")
 
 
 def _nearest(figures: Figures) -> str:
@@ -41,52 +42,83 @@ def _nearest(figures: Figures) -> str:
 
 
 SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
-    ReasonKind.NO_SUCCESS: lambda _, __: "no request succeeded in the steady window",
+    ReasonKind.NO_SUCCESS: lambda _, __: tr("no request succeeded in the steady window"),
     ReasonKind.SERVER_DIED: _detail,
-    ReasonKind.GENERATOR_LATE: lambda r, _: f"the load generator did not keep up: {r.detail}",
-    ReasonKind.SERVERS_STOPPED: lambda r, _: f"{r.subject} failed in mid-trial, so the window has no single bottleneck",
-    ReasonKind.USERS_SERVED: lambda r, f: (
-        f"load-limited: {r.users} users generated {_share(f, 'of_users_bound')} of their maximum rate"
+    ReasonKind.GENERATOR_LATE: lambda r, _: tr("the load generator did not keep up: {detail}", detail=r.detail),
+    ReasonKind.SERVERS_STOPPED: lambda r, _: tr(
+        "{subject} failed in mid-trial, so the window has no single bottleneck", subject=r.subject
     ),
-    ReasonKind.RATE_SERVED: lambda _, f: f"load-limited: {_share(f, 'of_offered')} of the offered requests succeeded",
-    ReasonKind.NO_CONNECTIONS: lambda r, _: f'the balancer had no free connection: it logged "{r.detail}"',
-    ReasonKind.BALANCER_CPU: lambda _, f: (
-        f"the CPU utilization of the balancer's busiest worker was {_share(f, 'balancer_cpu')}"
+    ReasonKind.USERS_SERVED: lambda r, f: tr(
+        "load-limited: {users} users generated {share} of their maximum rate",
+        users=r.users,
+        share=_share(f, "of_users_bound"),
+    ),
+    ReasonKind.RATE_SERVED: lambda _, f: tr(
+        "load-limited: {share} of the offered requests succeeded", share=_share(f, "of_offered")
+    ),
+    ReasonKind.NO_CONNECTIONS: lambda r, _: tr(
+        'the balancer had no free connection: it logged "{detail}"', detail=r.detail
+    ),
+    ReasonKind.BALANCER_CPU: lambda _, f: tr(
+        "the CPU utilization of the balancer's busiest worker was {share}", share=_share(f, "balancer_cpu")
     ),
     ReasonKind.UNEVEN_SHARES: _detail,
-    ReasonKind.OVER_ALLOWANCE: lambda r, f: (
-        f"{_share(f, 'over_allowance')} of {r.subject}'s segments exceeded its instance's allowance ({r.detail})"
+    ReasonKind.OVER_ALLOWANCE: lambda r, f: tr(
+        "{share} of {subject}'s segments exceeded its instance's allowance ({detail})",
+        share=_share(f, "over_allowance"),
+        subject=r.subject,
+        detail=r.detail,
     ),
-    ReasonKind.RETRANSMITS: lambda _, f: f"{_share(f, 'retransmitted')} of the TCP segments were retransmitted",
+    ReasonKind.RETRANSMITS: lambda _, f: tr(
+        "{share} of the TCP segments were retransmitted", share=_share(f, "retransmitted")
+    ),
     ReasonKind.DEPENDENCY_DIED: lambda r, _: f"{_shared(r)} {r.detail}",
-    ReasonKind.DEPENDENCY_CPU: lambda r, f: f"the CPU utilization of {_shared(r)} was {_share(f, 'dependency_cpu')}",
-    ReasonKind.DEPENDENCY_CONNECTIONS: lambda r, f: (
-        f"{_share(f, 'dependency_connections')} of the connections of {_shared(r)} were in use"
+    ReasonKind.DEPENDENCY_CPU: lambda r, f: tr(
+        "the CPU utilization of {shared} was {share}", shared=_shared(r), share=_share(f, "dependency_cpu")
     ),
-    ReasonKind.DEPENDENCY_WAIT: lambda r, f: (
-        f"servers wait for {_shared(r)}: responses took {_times(f)} times the unloaded time with the servers' CPU at "
-        f"{_share(f, 'server_cpu')}, and the dependency at {_nearest(f)} of its limit"
+    ReasonKind.DEPENDENCY_CONNECTIONS: lambda r, f: tr(
+        "{share} of the connections of {shared} were in use",
+        share=_share(f, "dependency_connections"),
+        shared=_shared(r),
+    ),
+    ReasonKind.DEPENDENCY_WAIT: lambda r, f: tr(
+        "servers wait for {shared}: responses took {times} times the unloaded time with the servers' "
+        "CPU at {share}, and the dependency at {nearest} of its limit",
+        shared=_shared(r),
+        times=_times(f),
+        share=_share(f, "server_cpu"),
+        nearest=_nearest(f),
     ),
     ReasonKind.SLOW_SERVER: _detail,
-    ReasonKind.SLOTS_BUSY: lambda r, f: (
-        f"the slots of {r.subject or 'all servers'} were busy {_share(f, 'server_slots')} of the time"
+    ReasonKind.SLOTS_BUSY: lambda r, f: tr(
+        "the slots of {servers} were busy {share} of the time",
+        servers=r.subject or tr("all servers"),
+        share=_share(f, "server_slots"),
     ),
-    ReasonKind.SERVER_CPU: lambda r, f: (
-        f"the CPU utilization of {r.subject or 'all servers'} was {_share(f, 'server_cpu')}"
+    ReasonKind.SERVER_CPU: lambda r, f: tr(
+        "the CPU utilization of {servers} was {share}",
+        servers=r.subject or tr("all servers"),
+        share=_share(f, "server_cpu"),
     ),
-    ReasonKind.SLOW_ELSEWHERE: lambda _, f: (
-        f"responses took {_times(f)} times the unloaded time, {_share(f, 'served')} of it at the servers: "
-        "the rest is spent elsewhere"
+    ReasonKind.SLOW_ELSEWHERE: lambda _, f: tr(
+        "responses took {times} times the unloaded time, {share} of it at the servers: the rest is spent elsewhere",
+        times=_times(f),
+        share=_share(f, "served"),
     ),
-    ReasonKind.CONCURRENCY: lambda _, f: (
-        f"responses took {_times(f)} times the unloaded time with the CPU at {_share(f, 'server_cpu')}: "
-        "requests wait for a slot, not for the CPU"
+    ReasonKind.CONCURRENCY: lambda _, f: tr(
+        "responses took {times} times the unloaded time with the CPU at {share}: requests wait for a "
+        "slot, not for the CPU",
+        times=_times(f),
+        share=_share(f, "server_cpu"),
     ),
-    ReasonKind.PLATFORM_WAIT: lambda _, f: (
-        f"responses took {_times(f)} times the unloaded time, and neither load nor load generator is the limit: "
-        "which component of the platform is, was not observed"
+    ReasonKind.PLATFORM_WAIT: lambda _, f: tr(
+        "responses took {times} times the unloaded time, and neither load nor load generator is the limit: "
+        "which component of the platform is, was not observed",
+        times=_times(f),
     ),
-    ReasonKind.REJECTING: lambda _, __: "the component that rejects them is the bottleneck; no measured resource is",
-    ReasonKind.FAILING: lambda _, __: "no measured resource is exhausted; check the failed requests",
-    ReasonKind.NOTHING_EXHAUSTED: lambda _, __: "no measured resource is exhausted",
+    ReasonKind.REJECTING: lambda _, __: tr(
+        "the component that rejects them is the bottleneck; no measured resource is"
+    ),
+    ReasonKind.FAILING: lambda _, __: tr("no measured resource is exhausted; check the failed requests"),
+    ReasonKind.NOTHING_EXHAUSTED: lambda _, __: tr("no measured resource is exhausted"),
 }

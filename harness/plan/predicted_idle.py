@@ -16,6 +16,7 @@ from harness.grid.schema import Grid
 from harness.grid.server_rates import ServerRates
 from harness.grid.types import Level
 from harness.judge import prediction
+from harness.language import tr
 from harness.records.study import PredictedIdle
 from harness.records.trial import TrialRecord
 from harness.records.trial_path import TrialPath
@@ -149,7 +150,7 @@ def sentences(predicted: PredictedIdle | None, grid: Grid, nominal_think_s: floa
         # All larger topologies of this load are idle too.
         first, sufficient, last = steps[positions[0]], steps[max(0, positions[0] - 1)], steps[positions[-1]]
         max_per_s = _max_rate_per_s(first, predicted.unloaded_s, nominal_think_s)
-        maximum = "the offered rate" if grid.is_open else "the maximum rate of these users"
+        maximum = tr("the offered rate") if grid.is_open else tr("the maximum rate of these users")
         if grid.server_types:
             shown = [steps[position] for position in positions]
             enough = {cell: [one for one, other in _compared(steps) if other == cell] or [cell] for cell in shown}
@@ -161,10 +162,18 @@ def sentences(predicted: PredictedIdle | None, grid: Grid, nominal_think_s: floa
         if grid.server_types:
             topologies = ", ".join(servers(cell.servers_level) for cell in shown)
         elif len(positions) > 1:
-            topologies = f"{first.servers} to {servers(last.servers)}"
+            topologies = tr("{servers} to {servers_2}", servers=first.servers, servers_2=servers(last.servers))
         found.append(
-            f"{topologies} at {load_name({first.load_factor: first.load})}: {predicted.blocks} blocks only, to verify "
-            f"the prediction of idle servers ({servers(sufficient.servers_level)} can serve {share} of {maximum})"
+            tr(
+                "{topologies} at {load}: {blocks} blocks only, to verify the prediction of idle servers "
+                "({servers} can serve {share} of {maximum})",
+                topologies=topologies,
+                load=load_name({first.load_factor: first.load}),
+                blocks=predicted.blocks,
+                servers=servers(sufficient.servers_level),
+                share=share,
+                maximum=maximum,
+            )
         )
     return found
 
@@ -175,9 +184,9 @@ def outcome(predicted: PredictedIdle | None) -> str:
         return ""
     loads = [{name: cell[name] for name in LOAD_FACTORS if name in cell} for cell in predicted.contradicted]
     found = [
-        f"{servers(server_types.level_of(cell))} at {load_name(load)}"
+        tr("{cell} at {load}", cell=servers(server_types.level_of(cell)), load=load_name(load))
         for cell, load in zip(predicted.contradicted, loads, strict=True)
     ]
     if not found:
-        return "the prediction of idle cells held"
-    return f"the prediction of idle cells did not hold for {', '.join(found)}: measured in all blocks"
+        return tr("the prediction of idle cells held")
+    return tr("the prediction of idle cells did not hold for {listed}: measured in all blocks", listed=", ".join(found))

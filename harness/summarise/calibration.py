@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
+from harness.language import tr
 from harness.records.trial import Outcome
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.crossing import Bound
@@ -37,7 +38,7 @@ class CalibrationCheck:
     @property
     def text_with_result(self) -> str:
         """What was measured, and PASS or FAIL, as console and report print it."""
-        return f"{self.text}: {'PASS' if self.passed else 'FAIL'}"
+        return tr("{text}: PASS" if self.passed else "{text}: FAIL", text=self.text)
 
 
 def of_study(
@@ -54,13 +55,13 @@ def of_study(
 def of_gains(gains: Sequence[Gain]) -> tuple[bool, str]:
     """Whether every gain is within 1.5 % of its ideal and its interval within 3 %, and the figures in words."""
     if not gains:
-        return False, "no gain was measured"
+        return False, tr("no gain was measured")
     found, passed = [], True
     for gain in gains:
         ideal, ratio = (1.0, gain.linear.efficiency) if gain.linear else (gain.step_ideal, gain.ratio)
         if gain.kind is not GainKind.GAIN or ideal is None or ratio is None or ratio.low is None or ratio.high is None:
             why = gain.reason or gain.conclusion_text
-            found.append(f"{gain.step}: no gain with an interval ({why})")
+            found.append(tr("{step}: no gain with an interval ({why})", step=gain.step, why=why))
             passed = False
             continue
         error = ratio.value / ideal - 1
@@ -68,11 +69,19 @@ def of_gains(gains: Sequence[Gain]) -> tuple[bool, str]:
             1 + LARGEST_INTERVAL_ERROR
         )
         passed = passed and abs(error) <= LARGEST_ERROR and within
-        of = f"efficiency of {gain.step} " if gain.linear else ""
+        of = tr("efficiency of {step} ", step=gain.step) if gain.linear else ""
         found.append(
-            f"{of}{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] for {ideal:g} (error {percent(error, 2)})"
+            tr(
+                "{of}{value:.3f} [{low:.3f}, {high:.3f}] for {ideal:g} (error {error})",
+                of=of,
+                value=ratio.value,
+                low=ratio.low,
+                high=ratio.high,
+                ideal=ideal,
+                error=percent(error, 2),
+            )
         )
-    return passed, "measured " + ", ".join(found)
+    return passed, tr("measured {figures}", figures=", ".join(found))
 
 
 def of_capacities(capacities: Sequence[Capacity]) -> tuple[bool, str]:
@@ -81,13 +90,22 @@ def of_capacities(capacities: Sequence[Capacity]) -> tuple[bool, str]:
     for one in capacities:
         truth = one.reference
         if one.bound != Bound.EXACT or one.value is None or one.low is None or one.high is None or truth is None:
-            why = one.reason or ("not known by formula" if truth is None else one.bound)
-            found.append(f"{one.name}: no capacity with an interval and a reference ({why})")
+            why = one.reason or (tr("not known by formula") if truth is None else one.bound)
+            found.append(tr("{name}: no capacity with an interval and a reference ({why})", name=one.name, why=why))
             passed = False
             continue
         error = one.value / truth - 1
         least, most = truth * (1 - LARGEST_CAPACITY_ERROR), truth * (1 + LARGEST_CAPACITY_ERROR)
         near = least <= one.low and one.high <= most
         passed = passed and abs(error) <= LARGEST_CAPACITY_ERROR and (near or one.low <= truth <= one.high)
-        found.append(f"{one.value:.1f}/s [{one.low:.1f}, {one.high:.1f}] for {truth:.1f} (error {percent(error, 1)})")
-    return passed, "measured " + ", ".join(found) if found else "no capacity was measured"
+        found.append(
+            tr(
+                "{value:.1f}/s [{low:.1f}, {high:.1f}] for {truth:.1f} (error {error})",
+                value=one.value,
+                low=one.low,
+                high=one.high,
+                truth=truth,
+                error=percent(error, 1),
+            )
+        )
+    return passed, tr("measured {figures}", figures=", ".join(found)) if found else tr("no capacity was measured")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from harness.judge.balancing import Balancing
 from harness.judge.rules import RULES
+from harness.language import messages, tr
 from harness.records.evidence_grade import EvidenceGrade
 from harness.records.trial import TrialRecord
 
@@ -19,7 +20,9 @@ def of_records(records: Iterable[TrialRecord]) -> EvidenceGrade | None:
     if not judged:
         return None
     missing = [
-        f"{what}{_amount(lacking, judged)}" for what, lacks in MISSING.items() if (lacking := sum(map(lacks, judged)))
+        f"{tr(what)}{_amount(lacking, judged)}"
+        for what, lacks in MISSING.items()
+        if (lacking := sum(map(lacks, judged)))
     ]
     letter = "A" if not missing else "C" if all(map(_is_platform, judged)) else "B"
     of_trials = {rule.id for rule in RULES}
@@ -37,7 +40,9 @@ def _unavailable(record: TrialRecord) -> dict[str, str]:
 
 
 def _amount(lacking: int, judged: Sequence[TrialRecord]) -> str:
-    return "" if lacking == len(judged) else f" (in {lacking} of {len(judged)} trials)"
+    return (
+        "" if lacking == len(judged) else tr(" (in {lacking} of {judged} trials)", lacking=lacking, judged=len(judged))
+    )
 
 
 def _is_platform(record: TrialRecord) -> bool:
@@ -59,7 +64,7 @@ def _lacks_counts(record: TrialRecord) -> bool:
 
 
 MISSING: dict[str, Callable[[TrialRecord], bool]] = {
-    "the balancer's log": _lacks_log,
-    "the servers' own request counts": _lacks_counts,
-    "CPU, memory, network and logs of the balancer's and the servers' hosts": _is_platform,
+    messages("the balancer's log"): _lacks_log,
+    messages("the servers' own request counts"): _lacks_counts,
+    messages("CPU, memory, network and logs of the balancer's and the servers' hosts"): _is_platform,
 }

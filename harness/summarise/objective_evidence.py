@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from harness.grid.objectives import Objectives
+from harness.language import tr
 from harness.summarise.capacity import counts
 from harness.summarise.capacity.counts import Evidence
 from harness.summarise.cells.cell import CellSummary
@@ -78,7 +79,11 @@ def _p95(p95_s: float, found: Interval | None) -> tuple[bool, str]:
     if found is None or found.high is None or found.low is None:
         return False, ""
     if found.low <= limit_ms < found.high:
-        return False, f"its 95 % interval over trials, {found.low:.0f} to {found.high:.0f} ms, includes the objective"
+        return False, tr(
+            "its 95 % interval over trials, {low:.0f} to {high:.0f} ms, includes the objective",
+            low=found.low,
+            high=found.high,
+        )
     return found.high <= limit_ms, ""
 
 
@@ -90,4 +95,6 @@ def _error_rate(objectives: Objectives, cell: CellSummary) -> tuple[bool, str]:
     if found is not Evidence.TOO_FEW or cell.failed_requests > share * cell.requests:
         return found is Evidence.MEETS, ""
     needed = counts.requests_needed(cell.failed_requests, share, CONFIDENCE)
-    return False, "" if needed is None else f"too few requests: {cell.requests:,} of {needed:,} needed to show it"
+    return False, "" if needed is None else tr(
+        "too few requests: {requests:,} of {needed:,} needed to show it", requests=cell.requests, needed=needed
+    )

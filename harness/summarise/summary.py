@@ -9,6 +9,7 @@ from typing import Protocol
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
+from harness.language import tr
 from harness.records.evidence_grade import EvidenceGrade
 from harness.records.findings import Finding, Severity
 from harness.records.study import StudyRecord
@@ -279,9 +280,11 @@ def _control_finding(control: Interval | None) -> list[Finding]:
         Finding(
             rule="E20",
             severity=Severity.NOTE,
-            cause=f"the same cell at the end of a block differs from its start by {change}: the hosts change under "
-            "load",
-            next_step="look for CPU credits, heat or memory that run out, or wait longer between trials",
+            cause=tr(
+                "the same cell at the end of a block differs from its start by {change}: the hosts change under load",
+                change=change,
+            ),
+            next_step=tr("look for CPU credits, heat or memory that run out, or wait longer between trials"),
             figure=control.value,
             threshold=1.0,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
+from harness.language import tr
 from report.charts import theme
 from report.charts.theme import NUMBERS, PAPER_WIDTH, Rows, Spec, finish, named
 
@@ -30,7 +31,7 @@ def capacity_by_servers(
     y = alt.Y("load:Q", scale=scale, axis=alt.Axis(title=title, tickCount=5, labelExpr=NUMBERS))
     colour = theme.colours(lines, "line")
     data = named("rows")
-    tips = ["line:N", "servers:Q", alt.Tooltip("shown:N", title="capacity"), "blocks:Q"]
+    tips = ["line:N", "servers:Q", alt.Tooltip("shown:N", title=tr("capacity")), "blocks:Q"]
     ideal = alt.Chart(named("ideals")).mark_line(strokeWidth=0.8, color=theme.QUIET)
     layers = [
         ideal.encode(x=x, y=y, detail="line:N"),

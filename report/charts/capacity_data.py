@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.grid.load import RATE
+from harness.language import messages, tr
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.summary import Summary
@@ -12,8 +13,8 @@ from report.charts.labels import Rows, spread
 from report.elements import Chart
 
 LABEL_HEIGHT = 0.1  # of the chart's height
-TITLES = {"vusers": "users", "rate": "requests per second offered"}
-ONLY = "capacity"  # the name of a single line
+TITLES = messages({"vusers": "users", "rate": "requests per second offered"})
+ONLY = messages("capacity")  # the name of a single line
 
 
 def chart(summary: Summary, *, paired: bool = False) -> Chart | None:
@@ -48,7 +49,7 @@ def chart(summary: Summary, *, paired: bool = False) -> Chart | None:
     labels = [
         {"servers": end["servers"], "load": end["load"], "line": end["line"], "label": end["line"]} for end in ends
     ]
-    labels.append({**ideals[-1], "label": "linear", "line": "ideal"})
+    labels.append({**ideals[-1], "label": tr("linear"), "line": "ideal"})
     top = max(max(row["high"] or row["load"] for row in rows), *(point["load"] for point in ideals))
     heights = spread([label["load"] for label in labels], LABEL_HEIGHT * top)
     factor = exact[0][0].factor
@@ -59,13 +60,21 @@ def chart(summary: Summary, *, paired: bool = False) -> Chart | None:
             "ideals": ideals,
             "known": known,
             "labels": [{**label, "at": at} for label, at in zip(labels, heights, strict=True)],
-            "title": TITLES[factor],
+            "title": tr(TITLES[factor]),
             "paired": paired,
         },
-        "Capacity by number of servers: " + "; ".join(_text(one, ref) for one, ref in exact if _line(one) in lines),
-        f"The largest {'rate' if factor == RATE else 'number of users'} with {estimates.objectives(summary.grid)}. "
-        "Bars are 95 % intervals over blocks. Thin: linear speedup from the smallest topology."
-        + (" Hollow: by formula, for paced servers." if known else ""),
+        tr("Capacity by number of servers: ") + "; ".join(_text(one, ref) for one, ref in exact if _line(one) in lines),
+        tr(
+            "The largest rate with {grid}. Bars are 95 % intervals over blocks. Thin: linear speedup "
+            "from the smallest topology."
+            if factor == RATE
+            else (
+                "The largest number of users with {grid}. Bars are 95 % intervals over blocks. Thin: linear "
+                "speedup from the smallest topology."
+            ),
+            grid=estimates.objectives(summary.grid),
+        )
+        + (tr(" Hollow: by formula, for paced servers.") if known else ""),
     )
 
 
@@ -75,7 +84,7 @@ def _drawn(one: Capacity) -> bool:
 
 def _line(one: Capacity) -> str:
     """The name of a line: the levels of the other factors."""
-    return load_name(one.others) or ONLY
+    return load_name(one.others) or tr(ONLY)
 
 
 def _several(line: str, exact: list[tuple[Capacity, float | None]]) -> bool:
@@ -90,5 +99,5 @@ def _ideal(rows: Rows) -> Rows:
 
 
 def _text(one: Capacity, reference: float | None) -> str:
-    known = "" if reference is None else f", by formula {estimates.load(reference, one.factor)}"
+    known = "" if reference is None else tr(", by formula {reference}", reference=estimates.load(reference, one.factor))
     return f"{one.name} {estimates.with_interval(one)}{known}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import vl_convert
 
+from harness.language import ENGLISH, current, messages, tr
 from harness.words import visible
 from report import script_data
 from report.charts import capacity_chart, gain_charts, load_chart, request_chart, series_chart, trial_chart
@@ -22,7 +23,31 @@ def specification(chart: Chart) -> Spec:
     """The Altair specification of a chart, by the function of its name in one of `MODULES`."""
     module = next(module for module in MODULES if hasattr(module, chart.name))
     draw: Callable[..., Spec] = getattr(module, chart.name)
-    return {key: _written(part) for key, part in draw(**chart.arguments).items()}
+    drawn = draw(**chart.arguments)
+    if current() is not ENGLISH:
+        drawn = {key: part if key == "datasets" else _titled(part) for key, part in drawn.items()}
+    return {key: _written(part) for key, part in drawn.items()}
+
+
+# Fields whose names are the titles of tooltips in English.
+FIELDS = messages(
+    ("load", "servers", "trial", "topology", "percentile", "blocks", "step", "host", "name", "line", "failed", "tps")
+)
+OTHERS = messages({"t": "seconds", "what": "event"})
+
+
+def _titled(part: Any) -> Any:
+    """A part of a specification whose tooltips have the names of their fields in the current language."""
+    if isinstance(part, list):
+        return [_titled(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    found = {key: _titled(value) for key, value in part.items()}
+    for tip in found.get("tooltip", []) if isinstance(found.get("tooltip"), list) else []:
+        name = tip.get("field", "")
+        if "title" not in tip and (name in FIELDS or name in OTHERS):
+            tip["title"] = tr(OTHERS.get(name, name))
+    return found
 
 
 def _written(part: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import altair as alt
 
 from harness.grid import server_types
+from harness.language import tr
 from report.charts import theme
 from report.charts.theme import NUMBERS, PAPER_WIDTH, TPS, Rows, Spec, finish, named
 
@@ -28,20 +29,24 @@ def headline(
     servers = list({row["servers"]: None for row in sorted(cells, key=lambda row: server_types.count(row["servers"]))})
     is_typed = isinstance(servers[0], str)  # topologies of several types have names and no order that a line could join
     x = theme.topologies_axis(servers) if is_typed else theme.servers_axis(servers)
-    y = alt.Y("tps:Q", scale=alt.Scale(zero=True, nice=True), axis=alt.Axis(title=TPS, tickCount=5, labelExpr=NUMBERS))
+    y = alt.Y(
+        "tps:Q", scale=alt.Scale(zero=True, nice=True), axis=alt.Axis(title=tr(TPS), tickCount=5, labelExpr=NUMBERS)
+    )
     data = named("cells")
     colour = theme.colours(loads)
     ideal = alt.Chart(named("ideals")).mark_line(strokeDash=[2, 3], strokeWidth=1, color=theme.QUIET)
     if is_typed:
         ideal = alt.Chart(named("ideals")).mark_tick(thickness=1.4, width=34, color=theme.QUIET)
-    numbers = [alt.Tooltip("shown:N", title="req/s"), alt.Tooltip("trials:N", title="valid trials")]
+    numbers = [alt.Tooltip("shown:N", title="req/s"), alt.Tooltip("trials:N", title=tr("valid trials"))]
     layers = [
         ideal.encode(x=x, y=y, detail="load:N"),
         alt.Chart(named("trials"))
         .mark_point(filled=True, size=14, opacity=0.45)
         .encode(x=x, y=y, color=colour, tooltip=["trial:N", alt.Tooltip("tps:Q", format=".1f")]),
         *([] if is_typed else [alt.Chart(data).mark_line(strokeWidth=1.6).encode(x=x, y=y, color=colour)]),
-        alt.Chart(data).mark_rule(strokeWidth=2.2).encode(x=x, y=alt.Y("low:Q", title=TPS), y2="high:Q", color=colour),
+        alt.Chart(data)
+        .mark_rule(strokeWidth=2.2)
+        .encode(x=x, y=alt.Y("low:Q", title=tr(TPS)), y2="high:Q", color=colour),
         alt.Chart(data)
         .mark_point(filled=True, size=34, opacity=1)
         .encode(
@@ -49,17 +54,12 @@ def headline(
         ),
         alt.Chart(named("labels"))
         .mark_text(align="left", dx=8, fontWeight=600)
-        .encode(x=x, y=alt.Y("at:Q", title=TPS), text="label:N", color=colour),
+        .encode(x=x, y=alt.Y("at:Q", title=tr(TPS)), text="label:N", color=colour),
     ]
     line: Rows = []
     if ceiling is not None:
-        line = [
-            {
-                "tps": ceiling,
-                "servers": servers[0] if is_typed else servers[0] - 0.15,
-                "label": "ceiling of the load generator",
-            }
-        ]
+        first = servers[0] if is_typed else servers[0] - 0.15
+        line = [{"tps": ceiling, "servers": first, "label": tr("ceiling of the load generator")}]
         limit = alt.Chart(named("ceiling"))
         layers.append(limit.mark_rule(strokeWidth=0.8, color=theme.QUIET).encode(y=y))
         layers.append(limit.mark_text(align="left", dx=4, dy=-5, color=theme.QUIET).encode(x=x, y=y, text="label:N"))
@@ -83,9 +83,9 @@ def latency(rows: Rows, labels: Rows, span: tuple[float, float]) -> Spec:
     x = alt.X(
         "beyond:Q",
         scale=alt.Scale(type="log", domain=[1, max(beyond.values()) * 4]),
-        axis=alt.Axis(title="percentile", values=ticks, labelExpr=names, grid=False),
+        axis=alt.Axis(title=tr("percentile"), values=ticks, labelExpr=names, grid=False),
     )
-    title = "milliseconds"
+    title = tr("milliseconds")
     scale = alt.Scale(type="log", domain=list(span), nice=False)
     y = alt.Y("ms:Q", scale=scale, axis=alt.Axis(title=title, tickCount=4, labelExpr=NUMBERS))
     colour = theme.colours(topologies, "topology")
@@ -122,10 +122,10 @@ def gains(rows: Rows, heads: Rows) -> Spec:
     y = alt.Y("key:N", sort=order, scale=alt.Scale(domain=order), axis=axis)
     top = max([r["ideal"] for r in rows] + [r["high"] or r["gain"] or 1 for r in rows])
     scale = alt.Scale(domain=[min([0.8] + [r["low"] or 1 for r in rows]), top * 1.03], zero=False, nice=False)
-    x = alt.X("gain:Q", scale=scale, axis=alt.Axis(title="gain (×)", tickCount=4))
+    x = alt.X("gain:Q", scale=scale, axis=alt.Axis(title=tr("gain (×)"), tickCount=4))
     data = named("rows")
     colour = alt.condition("datum.speaks", alt.value(theme.ACCENTS[0]), alt.value(theme.ACCENTS[3]))
-    tips = ["load:N", "step:N", alt.Tooltip("shown:N", title="gain"), alt.Tooltip("blocks:Q", title="blocks")]
+    tips = ["load:N", "step:N", alt.Tooltip("shown:N", title=tr("gain")), alt.Tooltip("blocks:Q", title=tr("blocks"))]
     one = alt.Chart(named("one")).mark_rule(color=theme.QUIET, strokeWidth=1)
     ticks = alt.Chart(data).mark_tick(color=theme.INK, thickness=1.4, height=11)
     names = alt.Chart(named("heads")).mark_text(align="left", fontWeight=600)

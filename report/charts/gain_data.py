@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.grid import server_types
+from harness.language import tr
 from harness.records.trial import TrialData
 from harness.summarise.capacity.capacity import CapacityGain
 from harness.summarise.cells.cell import CellSummary
@@ -35,7 +36,7 @@ def headline(
             "low": cell.tps.low,
             "high": cell.tps.high,
             "shown": text.rate_interval(cell.tps),
-            "trials": f"{cell.usable} of {cell.trials}",
+            "trials": tr("{usable} of {trials}", usable=cell.usable, trials=cell.trials),
             "to": link(cell.cell),
         }
         for cell in shown
@@ -49,7 +50,7 @@ def headline(
     ]
     ideals = _ideals(shown)
     labels = [{"servers": r["servers"], "tps": r["tps"], "load": r["load"], "label": r["load"]} for r in ends]
-    labels += [{**ideals[-1], "label": "linear"}] if ideals else []
+    labels += [{**ideals[-1], "label": tr("linear")}] if ideals else []
     top = max(label["tps"] for label in labels)
     heights = spread([label["tps"] for label in labels], LABEL_HEIGHT * top)
     loads = set(_loads(rows))
@@ -69,10 +70,14 @@ def headline(
             "ceiling": None if ceiling is None or ceiling >= HIGHEST_CEILING * max(r["tps"] for r in rows) else ceiling,
             "paired": paired,
         },
-        "Throughput by number of servers: "
+        tr("Throughput by number of servers: ")
         + "; ".join(f"{r['load']}, {phrases.topology(r)}: {text.rate(r['tps'])} req/s" for r in rows),
-        "Mean successful requests per second in the steady window. Bars are 95 % intervals over trials, dots single "
-        f"trials. {_linear(rows)}" + left_out(shown, cells),
+        tr(
+            "Mean successful requests per second in the steady window. Bars are 95 % intervals over "
+            "trials, dots single trials. {linear}",
+            linear=_linear(rows),
+        )
+        + left_out(shown, cells),
     )
 
 
@@ -83,8 +88,8 @@ def _loads(rows: Rows) -> list[str]:
 def _linear(rows: Rows) -> str:
     """What the dotted line of linear speedup, or its ticks, begin with."""
     if isinstance(rows[0]["servers"], str):
-        return "Ticks: linear speedup, the sum of the single servers at their best load."
-    return "Dotted: linear speedup from the smallest saturated topology."
+        return tr("Ticks: linear speedup, the sum of the single servers at their best load.")
+    return tr("Dotted: linear speedup from the smallest saturated topology.")
 
 
 def _sums(saturated: Sequence[CellSummary], cells: Sequence[CellSummary]) -> Rows:
@@ -126,13 +131,17 @@ def gain_plot(gains: Sequence[Gain], of_capacities: Sequence[CapacityGain] = ())
     if not rows:
         return None
     steps = "; ".join(f"{row['load']}, {row['step']}: {row['shown']}" for row in rows)
-    some = "" if len(rows) == len(known) else f" {len(rows)} of {len(known)} are drawn; the table of gains has all."
+    some = (
+        ""
+        if len(rows) == len(known)
+        else tr(" {rows} of {known} are drawn; the table of gains has all.", rows=len(rows), known=len(known))
+    )
     heads = [{"key": f"{load}|", "load": load} for load in chosen]
     return Chart(
         "gains",
         {"rows": rows, "heads": heads},
-        f"Gains: {steps}",
-        "Gains with 95 % intervals. Tick: linear speedup. Line: no gain. Grey: a bound, or not the servers." + some,
+        tr("Gains: {steps}", steps=steps),
+        tr("Gains with 95 % intervals. Tick: linear speedup. Line: no gain. Grey: a bound, or not the servers.") + some,
     )
 
 
@@ -158,13 +167,15 @@ def _of_load(gain: Gain) -> dict[str, Any]:
 
 def _of_capacity(gain: CapacityGain) -> dict[str, Any]:
     levels = load_name(gain.others)
-    return _step(f"capacity, {levels}" if levels else "capacity", gain, _shown(gain.kind, gain.ratio))
+    return _step(
+        tr("capacity, {levels}", levels=levels) if levels else tr("capacity"), gain, _shown(gain.kind, gain.ratio)
+    )
 
 
 def _shown(kind: GainKind, ratio: Interval | None) -> str:
     """A gain with its interval, or what it is instead."""
     if kind == GainKind.IDLE:
-        return "idle"
+        return tr("idle")
     if kind == GainKind.LOWER_BOUND and ratio is not None:
         return f"≥ {text.ratio(Interval(ratio.value if ratio.low is None else ratio.low))}"
-    return text.ratio_with_interval(ratio) if kind == GainKind.GAIN else "not measurable"
+    return text.ratio_with_interval(ratio) if kind == GainKind.GAIN else tr("not measurable")

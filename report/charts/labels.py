@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from harness.language import tr
 from harness.records.trial import TrialData
 from harness.summarise.cells.cell import CellSummary
 from harness.words import load_name
@@ -22,7 +23,11 @@ def left_out(shown: Sequence[CellSummary], cells: Sequence[CellSummary]) -> str:
     """The remark that some cells are not drawn; empty where all are."""
     if len(shown) == len(cells):
         return ""
-    return f" {len(shown)} of {len(cells)} cells are drawn, at even distances; the tables have all."
+    return tr(
+        " {shown} of {cells} cells are drawn, at even distances; the tables have all.",
+        shown=len(shown),
+        cells=len(cells),
+    )
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:

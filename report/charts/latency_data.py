@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.grid.load import RATE
 from harness.judge import latency_stats
+from harness.language import messages, tr
 from harness.records.trial import TrialData
 from harness.summarise.cells.cell import CellSummary
 from harness.words import load_name
@@ -18,8 +19,10 @@ from report.elements import Chart, anchor, by_cell, drawn
 
 QUANTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9)
 LABEL_HEIGHT = 0.085  # of a panel's height
-OPEN = "open model: requests are sent on schedule, and a latency counts from the scheduled time"
-CLOSED = "closed model: users wait for their response before their next request, so a slow server also lowers the load"
+OPEN = messages("open model: requests are sent on schedule, and a latency counts from the scheduled time")
+CLOSED = messages(
+    "closed model: users wait for their response before their next request, so a slow server also lowers the load"
+)
 
 
 def chart(cells: Sequence[CellSummary], trials: Mapping[str, TrialData], p99_needs: int) -> Chart | None:
@@ -59,8 +62,11 @@ def chart(cells: Sequence[CellSummary], trials: Mapping[str, TrialData], p99_nee
     return Chart(
         "latency",
         {"rows": rows, "labels": labels, "span": span},
-        f"Latency by percentile on a logarithmic axis; medians: {medians}",
-        f"Latency of successful requests by percentile, all trials of a cell ({OPEN if is_open else CLOSED}).",
+        tr("Latency by percentile on a logarithmic axis; medians: {medians}", medians=medians),
+        tr(
+            "Latency of successful requests by percentile, all trials of a cell ({model}).",
+            model=tr(OPEN if is_open else CLOSED),
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import altair as alt
 
+from harness.language import tr
 from report.charts import theme
 from report.charts.theme import NUMBERS, PAPER_WIDTH, SIDES, SMALL, Rows, Spec, finish, named
 
@@ -39,7 +40,7 @@ def latency_by_load(
     width = min(PAPER_WIDTH // columns - 45, 170 if small else PAPER_WIDTH)
     x = _loads_axis(rows, title, own)
     scale = alt.Scale(type="log", domain=list(span), nice=False)
-    y = alt.Y("ms:Q", scale=scale, axis=alt.Axis(title="milliseconds", values=ticks(span), labelExpr=NUMBERS))
+    y = alt.Y("ms:Q", scale=scale, axis=alt.Axis(title=tr("milliseconds"), values=ticks(span), labelExpr=NUMBERS))
     layers = _percentiles(rows, x, y)
     marks = [{**row, "kind": "label"} for row in labels]
     if objective is not None:
@@ -90,7 +91,7 @@ def _objective(sides: set[str], y: alt.Y, width: float) -> list[Any]:
     for side, at in (("left", 2), ("right", width - 2)):
         if side in sides:
             labels = _of("objective").transform_filter(f"datum.align == '{side}'")
-            labels = labels.mark_text(align=side, dy=-5, fontSize=SMALL, text="p95 objective")
+            labels = labels.mark_text(align=side, dy=-5, fontSize=SMALL, text=tr("p95 objective"))
             layers.append(labels.encode(x=alt.value(at), y=y))
     return layers
 

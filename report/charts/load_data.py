@@ -9,6 +9,7 @@ from typing import Any
 from harness.grid.cells import SearchedCells
 from harness.grid.load import LOAD_FACTORS, level_of, without_load
 from harness.grid.types import Levels
+from harness.language import messages, tr
 from harness.records.trial import TrialData
 from harness.records.trial_path import TrialPath
 from harness.summarise.capacity.crossing import Bound
@@ -21,15 +22,17 @@ from report.charts.labels import Rows, spread
 from report.elements import MOST_TOPOLOGIES, Chart, evenly
 
 PERCENTILES = ("p50", "p95", "p99")
-TITLES = {"vusers": "users", "rate": "requests per second offered"}
+TITLES = messages({"vusers": "users", "rate": "requests per second offered"})
 MOST_LOADS, MOST_DOTS = 40, 1500  # of a topology, and in all
 LABEL_HEIGHT = 0.13  # of a panel's height
-CAPACITY, SATURATION = "capacity", "saturation"
-MARKS = {
-    CAPACITY: "the capacity, the largest load that meets the objectives",
-    "knee": "the knee, from which on throughput no longer grows",
-    SATURATION: "the first load at which servers are the bottleneck",
-}
+CAPACITY, KNEE, SATURATION = messages(("capacity", "knee", "saturation"))
+MARKS = messages(
+    {
+        CAPACITY: "the capacity, the largest load that meets the objectives",
+        KNEE: "the knee, from which on throughput no longer grows",
+        SATURATION: "the first load at which servers are the bottleneck",
+    }
+)
 Point = dict[str, Any]
 
 
@@ -49,14 +52,22 @@ def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
     # A search loads each topology around its own capacity.
     own = isinstance(summary.grid.cells, SearchedCells) and any(one.value is not None for one in summary.capacities)
     knees = [
-        {**mark, "align": "right" if mark["load"] > _middle(mark["topology"] if own else "", rows) else "left"}
+        {
+            **mark,
+            "what": tr(mark["what"]),
+            "align": "right" if mark["load"] > _middle(mark["topology"] if own else "", rows) else "left",
+        }
         for mark in _knees(summary)
         if mark["topology"] in shown
     ]
     heights = [row["ms"] for row in rows] + ([] if wanted is None else [wanted * 1000])
     span = (min(heights) / 1.6, max(heights) * 1.3)
     most = max(len(_loads_of(name, rows)) for name in shown)
-    left_out = "" if len(shown) == len(several) else f" {len(shown)} of {len(several)} topologies are drawn."
+    left_out = (
+        ""
+        if len(shown) == len(several)
+        else tr(" {shown} of {several} topologies are drawn.", shown=len(shown), several=len(several))
+    )
     return Chart(
         "latency_by_load",
         {
@@ -65,7 +76,7 @@ def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
             "knees": knees,
             "objective": None if wanted is None else wanted * 1000,
             "span": span,
-            "title": TITLES[factor],
+            "title": tr(TITLES[factor]),
             "small": most == 2,
             "own": own,
         },
@@ -141,7 +152,7 @@ def _knees(summary: Summary) -> Rows:
     for limit in summary.searches:
         name = _topology(limit.others)
         if limit.knee is not None and limit.knee.level and limit.knee.rising and name not in found:
-            found[name] = {"topology": name, "load": limit.knee.users, "what": "knee"}
+            found[name] = {"topology": name, "load": limit.knee.users, "what": KNEE}
     for cell in sorted(summary.cells, key=lambda cell: level_of(cell.cell)):
         name = _topology(cell.cell)
         if cell.bottleneck.is_topology and name not in found:
@@ -180,21 +191,28 @@ def _alternative(rows: Rows, knees: Rows, wanted: float | None) -> str:
         }
         line = ", ".join(f"{load:g}: {text.milliseconds(by_load[load])} ms" for load in sorted(by_load))
         clauses.append(
-            f"{name} {line}" + "".join(f", {k['what']} at {k['load']:.0f}" for k in knees if k["topology"] == name)
+            f"{name} {line}"
+            + "".join(
+                tr(", {mark} at {load:.0f}", mark=k["what"], load=k["load"]) for k in knees if k["topology"] == name
+            )
         )
-    objective = "" if wanted is None else f"; the objective is {text.milliseconds(wanted * 1000)} ms"
-    return f"Response times by load on a logarithmic axis; p95: {'; '.join(clauses)}{objective}"
+    objective = "" if wanted is None else tr("; the objective is {wanted} ms", wanted=text.milliseconds(wanted * 1000))
+    return tr(
+        "Response times by load on a logarithmic axis; p95: {listed}{objective}",
+        listed="; ".join(clauses),
+        objective=objective,
+    )
 
 
 def _caption(cells: list[CellSummary], rows: Rows, knees: Rows, wanted: float | None) -> str:
-    sentences = ["Response times by load, failures included at the timeout or more. Dots are single trials"]
+    sentences = [tr("Response times by load, failures included at the timeout or more. Dots are single trials")]
     if any(row["kind"] == "probe" for row in rows):
-        sentences.append(", hollow dots are probes of the search")
+        sentences.append(tr(", hollow dots are probes of the search"))
     sentences.append(".")
-    marks = [words for what, words in MARKS.items() if any(knee["what"] == what for knee in knees)]
-    sentences += [f" Dashed: {'; '.join(marks)}."] if marks else []
+    marks = [tr(words) for what, words in MARKS.items() if any(knee["what"] == tr(what) for knee in knees)]
+    sentences += [tr(" Dashed: {listed}.", listed="; ".join(marks))] if marks else []
     if wanted is not None:
-        sentences.append(" The thin line is the p95 objective.")
+        sentences.append(tr(" The thin line is the p95 objective."))
     if any(cell.latency_unsteady for cell in cells):
-        sentences.append(" Latencies with an asterisk in the table are not steady.")
+        sentences.append(tr(" Latencies with an asterisk in the table are not steady."))
     return "".join(sentences)

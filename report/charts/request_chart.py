@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
+from harness.language import tr
 from report.charts import theme
 from report.charts.load_chart import COLOURS, ticks
 from report.charts.theme import NUMBERS, PAPER_WIDTH, Rows, Spec, finish, named
@@ -19,7 +20,7 @@ def by_request(rows: Rows, labels: Rows, names: list[str], topologies: list[str]
     """
     columns = min(COLUMNS, len(names))
     scale = alt.Scale(type="log", domain=list(span), nice=False)
-    y = alt.Y("ms:Q", scale=scale, axis=alt.Axis(title="milliseconds", values=ticks(span), labelExpr=NUMBERS))
+    y = alt.Y("ms:Q", scale=scale, axis=alt.Axis(title=tr("milliseconds"), values=ticks(span), labelExpr=NUMBERS))
     x = alt.X(
         "topology:N",
         sort=topologies,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from harness.grid.load import LOAD_FACTORS, level_of, without_load
+from harness.language import tr
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.summary import Summary
 from harness.words import load_name
@@ -52,7 +53,7 @@ def chart(summary: Summary) -> Chart | None:
             "span": span,
         },
         _alternative(rows),
-        f"Response times of the successes by request, {_load(shown)}.",
+        tr("Response times of the successes by request, {load}.", load=_load(shown)),
     )
 
 
@@ -74,7 +75,7 @@ def _at_largest_load(cells: Sequence[CellSummary]) -> list[CellSummary]:
 def _load(shown: Sequence[CellSummary]) -> str:
     each = [{name: level for name, level in cell.others.items() if name in LOAD_FACTORS} for cell in shown]
     loads = {load_name(levels) for levels in each}
-    return f"at {loads.pop()}" if len(loads) == 1 else "each topology at its largest load"
+    return tr("at {load}", load=loads.pop()) if len(loads) == 1 else tr("each topology at its largest load")
 
 
 def _labels(rows: Rows, span: tuple[float, float]) -> Rows:
@@ -97,4 +98,4 @@ def _alternative(rows: Rows) -> str:
     for name in dict.fromkeys(row["name"] for row in rows):
         mine = [row for row in rows if row["name"] == name and row["percentile"] == "p95"]
         clauses.append(f"{name} " + ", ".join(f"{row['topology']}: {text.milliseconds(row['ms'])} ms" for row in mine))
-    return f"Response times by request on a logarithmic axis; p95: {'; '.join(clauses)}"
+    return tr("Response times by request on a logarithmic axis; p95: {listed}", listed="; ".join(clauses))

@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 
+from harness.language import tr
 from report.charts import theme
 from report.charts.theme import NUMBERS, PAPER_WIDTH, SIDES, SMALL, Rows, Spec, finish, named
 
@@ -57,7 +58,7 @@ def _window(window: tuple[float, float], *, wrapped: bool) -> Any:
 
 
 def _time() -> alt.X:
-    return alt.X("t:Q", axis=alt.Axis(title="seconds since the first request", grid=False, tickCount=4))
+    return alt.X("t:Q", axis=alt.Axis(title=tr("seconds since the first request"), grid=False, tickCount=4))
 
 
 def _lines(*, has_failures: bool) -> list[Any]:
@@ -66,7 +67,7 @@ def _lines(*, has_failures: bool) -> list[Any]:
     layers = [
         seconds.mark_line(strokeWidth=0.8, opacity=0.75, color=theme.ACCENTS[0]).encode(
             x=_time(),
-            y=alt.Y("tps:Q", axis=alt.Axis(title="requests per second", tickCount=4, labelExpr=NUMBERS)),
+            y=alt.Y("tps:Q", axis=alt.Axis(title=tr("requests per second"), tickCount=4, labelExpr=NUMBERS)),
             detail="trial:N",
             href="to:N",
             tooltip=["trial:N", "t:Q", "tps:Q"],

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.grid.load import LOAD_FACTORS
+from harness.language import tr
 from harness.records.series import Sample
 from harness.records.trial import Outcome, TrialData
 from harness.summarise.cells.cell import CellSummary
@@ -43,14 +44,27 @@ def series(cells: Sequence[CellSummary], trials: Mapping[str, TrialData], from_s
         for cell in shown
         for mark in _marks(mine.get(anchor(cell.cell), []), to_s)
     ]
-    events = "; ".join(f"{m['topology']} at {m['load']}, second {m['t']:.0f}: {m['what']}" for m in marks)
+    events = "; ".join(
+        tr(
+            "{topology} at {load}, second {second:.0f}: {event}",
+            topology=m["topology"],
+            load=m["load"],
+            second=m["t"],
+            event=m["what"],
+        )
+        for m in marks
+    )
     return Chart(
         "series",
         {"rows": rows, "marks": marks, "window": (from_s, to_s)},
-        "Requests per second over time, one panel for each cell, one line for each trial"
+        tr("Requests per second over time, one panel for each cell, one line for each trial")
         + (f". {events}" if events else ""),
-        f"Successful requests per second{f' (means of {step} s)' if step > 1 else ''}, a line for each trial, with "
-        "failures below the axis. Shaded: the steady window, over which means are taken." + left_out(shown, cells),
+        tr(
+            "Successful requests per second{means}, a line for each trial, with failures below the axis. "
+            "Shaded: the steady window, over which means are taken.",
+            means=tr(" (means of {step} s)", step=step) if step > 1 else "",
+        )
+        + left_out(shown, cells),
     )
 
 
@@ -72,14 +86,14 @@ def _marks(trials: Sequence[TrialData], to_s: float) -> Rows:
         happened = _timeline(data)
         stopped = data.record.context.stopped_s if data.record.context else None
         if stopped is not None:
-            happened.append((float(stopped), "stopped"))
+            happened.append((float(stopped), tr("stopped")))
         elif data.samples and len(data.samples) < to_s - 1 and data.record.outcome in STOPPED:
-            happened.append((float(len(data.samples)), "stopped"))
+            happened.append((float(len(data.samples)), tr("stopped")))
         for at, what in happened:
             earliest, count = first.get(what, (at, 0))
             first[what] = (min(at, earliest), count + 1)
     return [
-        {"t": at, "what": what + (f" ({count} trials)" if count > 1 else "")}
+        {"t": at, "what": what + (tr(" ({count} trials)", count=count) if count > 1 else "")}
         for what, (at, count) in sorted(first.items(), key=lambda item: item[1])
     ]
 
@@ -94,7 +108,11 @@ def _timeline(data: TrialData) -> list[tuple[float, str]]:
     planned = {f"{server} stopped" for server in failure.stopped_s}
     stops = [at for at, what in happened if what in planned]
     others = [event for event in happened if event[1] not in planned]
-    return sorted([*others, (min(stops), f"{phrases.count(len(stops), 'server')} stopped")]) if stops else happened
+    return (
+        sorted([*others, (min(stops), tr("{stops} stopped", stops=phrases.count(len(stops), "server")))])
+        if stops
+        else happened
+    )
 
 
 def _size(cell: CellSummary) -> float:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import altair as alt
 
+from harness.language import current, messages, tr
+
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
 INK, QUIET, FAINT = "#1a1a1a", "#6a6a6a", "#e4e4e4"
@@ -29,7 +31,7 @@ CONFIG: dict[str, Any] = {
     "header": {**AXIS, "labelFontWeight": "normal"},
     "text": {"fontSize": 10.5, "color": QUIET},
 }
-TPS = "successful requests per second"
+TPS = messages("successful requests per second")
 NUMBERS = r"replace(format(datum.value, ','), /,/g, '\u202f')"  # thousands as in the text
 SMALL = 9  # type size inside a panel, pixels
 SIDES: tuple[tuple[Literal["left", "right"], int], ...] = (("left", 3), ("right", -3))
@@ -41,7 +43,8 @@ MAIN_HEIGHT = 200  # of the first chart, pixels; larger where page 1 has room
 def finish(chart: Any, **datasets: Rows) -> Spec:
     """The specification with its data, which the chart only names: Altair would walk through every row."""
     # Validating a specification against its schema takes longer than making it; a test does it.
-    spec: Spec = chart.configure(**CONFIG).to_dict(validate=False)
+    config = {**CONFIG, "font": ", ".join(filter(None, (CONFIG["font"], current().font)))}
+    spec: Spec = chart.configure(**config).to_dict(validate=False)
     return {**spec, "datasets": datasets}
 
 
@@ -58,7 +61,7 @@ def named(name: str) -> Any:
 def servers_axis(servers: list[int]) -> alt.X:
     """The axis of the number of servers, with room for labels on its right."""
     domain = [servers[0] - 0.15, servers[-1] + max(0.45, 0.2 * (servers[-1] - servers[0]))]
-    axis = alt.Axis(values=servers, format="d", grid=False, title="servers")
+    axis = alt.Axis(values=servers, format="d", grid=False, title=tr("servers"))
     return alt.X("servers:Q", scale=alt.Scale(domain=domain), axis=axis)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import altair as alt
 
+from harness.language import tr
 from report.charts import theme
 from report.charts.load_chart import COLOURS
 from report.charts.theme import NUMBERS, PAPER_WIDTH, Spec, finish, named
@@ -22,9 +23,9 @@ def cell(cells: dict[str, Any]) -> Spec:
     The panels are named `panel_<data>`. `usermeta` has the cells: anchor → trials, as `trial_data` makes them.
     """
     panels = [
-        _panel("tps", "requests per second", *_failures()),
-        _panel("in_flight", "requests in flight"),
-        _panel("ms", "milliseconds", *_percentiles()),
+        _panel("tps", tr("requests per second"), *_failures()),
+        _panel("in_flight", tr("requests in flight")),
+        _panel("ms", tr("milliseconds"), *_percentiles()),
         _utilization(),
     ]
     chart = alt.vconcat(*panels, spacing=14).resolve_scale(x="shared", color="independent")
@@ -42,7 +43,7 @@ def _axis(title: str, **more: Any) -> alt.Axis:
 def _panel(name: str, title: str, *more: Any) -> Any:
     """A line for each trial over the shaded window, with the events."""
     y = alt.Y("value:Q", scale=alt.Scale(zero=True), axis=_axis(title, labelExpr=NUMBERS))
-    tips = ["trial:N", alt.Tooltip("t:Q", title="second"), alt.Tooltip("value:Q", title=title)]
+    tips = ["trial:N", alt.Tooltip("t:Q", title=tr("seconds")), alt.Tooltip("value:Q", title=title)]
     line = alt.Chart(named(name)).mark_line(strokeWidth=1.1, opacity=0.8, color=theme.ACCENTS[0])
     layers = [_window(), line.encode(x=_time(), y=y, detail="trial:N", tooltip=tips), *more, _events()]
     return alt.layer(*layers).properties(width=PAPER_WIDTH, height=HEIGHT, name=f"panel_{name}")
@@ -55,12 +56,12 @@ def _window(title: str | None = None) -> Any:
 
 def _events(title: str | None = None) -> Any:
     rule = alt.Chart(named("events")).mark_rule(color=theme.BAD, strokeWidth=1.5)
-    return rule.encode(x=_time(title), tooltip=["trial:N", alt.Tooltip("t:Q", title="second"), "what:N"])
+    return rule.encode(x=_time(title), tooltip=["trial:N", alt.Tooltip("t:Q", title=tr("seconds")), "what:N"])
 
 
 def _failures() -> list[Any]:
     bars = alt.Chart(named("failed")).mark_bar(color=theme.BAD, width=2)
-    return [bars.encode(x=_time(), y="value:Q", tooltip=["trial:N", "t:Q", alt.Tooltip("value:Q", title="failed")])]
+    return [bars.encode(x=_time(), y="value:Q", tooltip=["trial:N", "t:Q", alt.Tooltip("value:Q", title=tr("failed"))])]
 
 
 def _percentiles() -> list[Any]:
@@ -77,12 +78,17 @@ def _percentiles() -> list[Any]:
 
 def _utilization() -> Any:
     """A line for each host and trial."""
-    y = alt.Y("value:Q", scale=alt.Scale(zero=True), axis=_axis("utilization", format="%"))
+    y = alt.Y("value:Q", scale=alt.Scale(zero=True), axis=_axis(tr("utilization"), format="%"))
     legend = alt.Legend(title=None, orient="top", symbolType="stroke", offset=2, columns=3)
     colour = alt.Color("host:N", scale=alt.Scale(range=HOSTS), legend=legend)
-    tips = ["host:N", "trial:N", alt.Tooltip("t:Q", title="second"), alt.Tooltip("value:Q", format=".0%", title="used")]
+    tips = [
+        "host:N",
+        "trial:N",
+        alt.Tooltip("t:Q", title=tr("seconds")),
+        alt.Tooltip("value:Q", format=".0%", title=tr("used")),
+    ]
     lines = alt.Chart(named("hosts")).mark_line(strokeWidth=1.1, opacity=0.8)
-    clock = "seconds since the first request"
+    clock = tr("seconds since the first request")
     used = lines.encode(x=_time(clock), y=y, color=colour, detail=["trial:N", "host:N"], tooltip=tips)
     layers = [_window(clock), used, _events(clock)]
     return alt.layer(*layers).properties(width=PAPER_WIDTH, height=HEIGHT, name="panel_hosts")

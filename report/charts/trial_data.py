@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.language import tr
 from harness.records.series import Sample
 from harness.records.trial import TrialData
 from harness.summarise.cells.cell import CellSummary
@@ -24,9 +25,11 @@ def chart(cells: Sequence[CellSummary], trials: Mapping[str, TrialData]) -> Char
     return Chart(
         "cell",
         {"cells": found},
-        "Throughput, requests in flight, response times and utilization of a cell over time, a line for each trial",
-        "All trials of the cell on one clock. Shaded: the steady window. Response times are means of each second; the "
-        "short lines are percentiles of the window.",
+        tr("Throughput, requests in flight, response times and utilization of a cell over time, a line for each trial"),
+        tr(
+            "All trials of the cell on one clock. Shaded: the steady window. Response times are means of "
+            "each second; the short lines are percentiles of the window."
+        ),
     )
 
 
@@ -54,7 +57,7 @@ def _trial(path: str, data: TrialData, step: int) -> dict[str, Any]:
     percentiles = record.latency_ms
     return {
         "trial": path,
-        "outcome": str(record.outcome).replace("_", " "),
+        "outcome": tr(record.outcome),
         "step": step,
         "window": [window.from_s, window.to_s] if window else None,
         "tps": _means(samples, step, lambda s: s.completed),

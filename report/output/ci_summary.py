@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 
+from harness.language import tr, use
 from harness.summarise.comparison.gate import GateConclusion, GateResult
 from harness.summarise.summary import Summary
 from harness.words import visible
@@ -13,19 +14,35 @@ from report.model import Report
 
 def markdown(report: Report, summary: Summary) -> str:
     """Answer, capacities, gains, requests by name, key findings and objectives as Markdown."""
+    with use(report.language):
+        return _markdown(report, summary)
+
+
+def _markdown(report: Report, summary: Summary) -> str:
     lines = [f"### {_plain(report.title)}: {report.question}", ""]
     lines += [*(f"**{_plain(sentence)}**" for sentence in report.answer), ""]
     for table in (report.gate, report.capacity, report.gains, report.requests):
         if table is not None:
-            lines += [_row(table.columns), _row(["---"] * len(table.columns)), *(_row(row) for row in table.rows), ""]
+            lines += [
+                _row([tr(column) for column in table.columns]),
+                _row(["---"] * len(table.columns)),
+                *(_row(row) for row in table.rows),
+                "",
+            ]
             lines += [line for footnote in table.footnotes for line in (_plain(footnote), "")]
     lines += [_plain(report.gate.note), ""] if report.gate is not None else []
     lines += [*(f"- {_plain(finding)}" for finding in report.findings), ""]
     judged = summary.objectives
-    lines += [f"- {'met' if one.met else '**not met**'}: {_plain(one.text)}" for one in judged]
+    lines += [f"- {tr('met') if one.met else '**' + tr('not met') + '**'}: {_plain(one.text)}" for one in judged]
     lines += [""] if judged else []
-    lines += [f"**Evidence** {_plain(report.grade)}", ""] if report.grade else []
-    return "\n".join([*lines, f"{_plain(f'{report.environment} Configuration {report.hash}, {report.state}.')}", ""])
+    lines += [f"**{tr('Evidence')}** {_plain(report.grade)}", ""] if report.grade else []
+    configuration = tr(
+        "{environment} Configuration {hash}, {state}.",
+        environment=report.environment,
+        hash=report.hash,
+        state=report.state,
+    )
+    return "\n".join([*lines, f"{_plain(configuration)}", ""])
 
 
 def _row(fields: list[str]) -> str:
@@ -42,6 +59,11 @@ def _plain(sentence: str) -> str:
 
 def junit(report: Report, summary: Summary) -> str:
     """A JUnit test case for each cell (whether it has a valid trial), each objective, and the gate."""
+    with use(report.language):
+        return _junit(report, summary)
+
+
+def _junit(report: Report, summary: Summary) -> str:
     judged = summary.objectives
     failures = sum(not one.met for one in judged) + sum(cell.failure is not None for cell in report.cells)
     tests = len(judged) + len(report.cells)

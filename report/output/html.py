@@ -16,6 +16,7 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.language import ENGLISH, current, tr, use
 from harness.records.files import replace
 from harness.words import visible
 from report.charts.drawing import FONTS, specification
@@ -25,19 +26,44 @@ from report.script_data import by_columns
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 BUNDLES = TEMPLATES.parents[2] / ".state" / "scripts"
+IN_SCRIPT = re.compile(r'\btranslated\("(.*?)"')  # the messages of a script
 WEIGHTS = (("Regular", 400), ("SemiBold", 600))
 
 
 def html(report: Report, updates: str = "") -> str:
     """The report for a screen, with interactive charts; `updates` is the file name of the script with updates."""
+    with use(report.language):
+        return _html(report, updates)
+
+
+def _html(report: Report, updates: str) -> str:
     specs = _specifications(report)
     reload = "" if updates or not report.progress else "reload"
-    values = {"SPECS": specs, "LIVE": updates or reload}
+    values = {"SPECS": specs, "LIVE": updates or reload, "WORDS": _words()}
     # In one pass, so that a text that looks like the name of a value stays a text.
-    own_script = re.sub(r"\{\{(SPECS|LIVE)\}\}", lambda found: _in_script(values[found[1]]), _script("screen"))
+    own_script, first = (
+        re.sub(r"\{\{(SPECS|LIVE|WORDS)\}\}", lambda found: _in_script(values[found[1]]), _script(name))
+        for name in ("screen", "charts")
+    )
     vega = [_vega()] if specs or updates else []
-    scripts = [*vega, _script("charts"), _script("explore"), own_script, _script("lookup")]
-    return page_of(report, _place, fonts() + css("common") + css("screen"), scripts)
+    scripts = [*vega, first, _script("explore"), own_script, _script("lookup")]
+    style = fonts() + css("common") + css("screen")
+    if report.language is ENGLISH:
+        return page_of(report, _place, style, scripts)
+    from report.output import hangul  # its library is large
+
+    # All words of the catalogue, since updates and the page's scripts bring others than those of this page.
+    words = "".join(report.language.catalogue.values()) + page_of(report, _place, "", [own_script])
+    return page_of(report, _place, hangul.faces(words) + style, scripts)
+
+
+def _words() -> dict[str, str]:
+    """The messages of the page's scripts, in the language of the report; empty in English."""
+    catalogue = current().catalogue
+    wanted = sorted(
+        {message for file in TEMPLATES.glob("*.js") for message in IN_SCRIPT.findall(file.read_text("utf-8"))}
+    )
+    return {message: tr(message) for message in wanted} if catalogue else {}
 
 
 def _script(name: str) -> str:
@@ -46,7 +72,8 @@ def _script(name: str) -> str:
 
 def update(report: Report) -> str:
     """The contents as a script for an open page, which evaluates them only when they changed."""
-    text, specs = str(main(report)), _specifications(report)
+    with use(report.language):
+        text, specs = str(main(report)), _specifications(report)
     stamp = hashlib.sha256(_json([text, specs]).encode()).hexdigest()[:12]
     return f"live({_json(stamp)}, () => ({_json({'main': text, 'specs': specs})}));\n"
 
@@ -85,6 +112,7 @@ def page_of(report: Report, figure: object, style: str, scripts: list[str]) -> s
         .render(
             report=report,
             main=main(report, figure),
+            language=current().code,
             style=own(style),
             scripts=[own(script) for script in scripts],
         )
@@ -93,13 +121,18 @@ def page_of(report: Report, figure: object, style: str, scripts: list[str]) -> s
 
 def main(report: Report, figure: object = None) -> Markup:
     """The contents of the document, without head, style and scripts."""
+    with use(report.language):
+        return _main(report, figure or _place)
+
+
+def _main(report: Report, figure: object) -> Markup:
     parts = _templates().get_template("parts.html.j2").module
     text = (
         _templates()
         .get_template("main.html.j2")
         .render(
             report=report,
-            figure=figure or _place,
+            figure=figure,
             table=parts.table,  # type: ignore[attr-defined] # a template's macros are attributes of its module
         )
     )
@@ -108,7 +141,7 @@ def main(report: Report, figure: object = None) -> Markup:
 
 @lru_cache
 def _templates() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         autoescape=True,
@@ -116,6 +149,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(tr=tr, words=_kept_words)
+    return environment
 
 
 def unbroken(value: object) -> object:
@@ -123,6 +158,14 @@ def unbroken(value: object) -> object:
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return re.sub(r"(?<=\d) (?=(?:%|s|ms|MB|GB|CPU)(?!\w))", "\u00a0", visible(value))
+
+
+def _kept_words(text: str) -> str:
+    """Text whose words are not broken: paper breaks Hangul after any syllable. English needs no markup for that."""
+    if current() is ENGLISH:
+        return text
+    kept = Markup('<span style="white-space:nowrap">{}</span>')
+    return Markup(" ").join(kept.format(unbroken(word)) for word in text.split(" "))
 
 
 def own(trusted: str) -> Markup:
@@ -141,8 +184,10 @@ def stylesheet() -> Markup:
 
 
 def css(name: str) -> str:
-    """One of the style sheets."""
-    return (TEMPLATES / f"{name}.css").read_text(encoding="utf-8")
+    """One of the style sheets, with the font of the current language after Inter."""
+    text = (TEMPLATES / f"{name}.css").read_text(encoding="utf-8")
+    more = current().font
+    return re.sub(r"\bInter\b", f"Inter, {more}", text) if more else text
 
 
 @lru_cache

@@ -13,10 +13,12 @@ from markupsafe import Markup
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
+from harness.language import ENGLISH, tr, use
+from harness.records.trial import Outcome
 from report.charts import drawing
 from report.elements import Chart, Table, evenly
 from report.model import Report
-from report.output import glyphs, html
+from report.output import glyphs, hangul, html
 
 GRID, POINTS = 3, 0.75  # points of the grid of lines, and of a pixel
 FRAME = 178 / 25.4 * 72  # width of a page's text in points
@@ -28,11 +30,11 @@ def shortened(report: Report) -> Report:
     return replace(
         report,
         gains=report.gains and _some_loads(report.gains),
-        bottlenecks=_short(report.bottlenecks, "report.html has all"),
-        throughput=_short(report.throughput, "cells.csv and report.html have all"),
-        latency=_short(report.latency, "cells.csv and report.html have all"),
-        requests=report.requests and _short(report.requests, "requests.csv and report.html have all"),
-        trials=_short(report.trials, "report.html has all", first=OUTCOME),
+        bottlenecks=_short(report.bottlenecks, tr("report.html has all")),
+        throughput=_short(report.throughput, tr("cells.csv and report.html have all")),
+        latency=_short(report.latency, tr("cells.csv and report.html have all")),
+        requests=report.requests and _short(report.requests, tr("requests.csv and report.html have all")),
+        trials=_short(report.trials, tr("report.html has all"), first=OUTCOME),
     )
 
 
@@ -42,11 +44,15 @@ def _some_loads(gains: Table) -> Table:
     shown = evenly(loads, MOST_LOADS)
     if len(shown) == len(loads):
         return gains
-    remark = f"{len(shown)} of {len(loads)} loads, at even distances; gains.csv and report.html have all."
+    remark = tr(
+        "{shown} of {loads} loads, at even distances; gains.csv and report.html have all.",
+        shown=len(shown),
+        loads=len(loads),
+    )
     return gains.only([i for i, row in enumerate(gains.rows) if row[0] in shown], f"{remark} {gains.note}".strip())
 
 
-OUTCOME = ("outcome", "ok")  # the column, and its value that a reader can miss
+OUTCOME = ("outcome", Outcome.OK)  # the column, and its value that a reader can miss
 
 
 def _short(table: Table, rest: str, first: tuple[str, str] | None = None) -> Table:
@@ -57,11 +63,13 @@ def _short(table: Table, rest: str, first: tuple[str, str] | None = None) -> Tab
     chosen: list[int] = []
     if first is not None:
         at = table.columns.index(first[0])
-        chosen = [i for i in every if table.rows[i][at] != first[1]][:MOST_ROWS]
+        chosen = [i for i in every if table.rows[i][at] != tr(first[1])][:MOST_ROWS]
     others = [i for i in every if i not in set(chosen)]
     if room := MOST_ROWS - len(chosen):
         chosen += evenly(others, room)
-    remark = f"{len(chosen)} of {len(table.rows)} rows, at even distances; {rest}."
+    remark = tr(
+        "{chosen} of {rows} rows, at even distances; {rest}.", chosen=len(chosen), rows=len(table.rows), rest=rest
+    )
     return table.only(sorted(chosen), f"{remark} {table.note}".strip())
 
 
@@ -70,12 +78,16 @@ def pdf(report: Report, paper: str = "A4", warn: Callable[[str], None] = lambda 
 
     `warn` is called with a message for characters that no installed font has.
     """
-    report = shortened(report)
+    with use(report.language):
+        return _pdf(shortened(report), paper, warn)
 
+
+def _pdf(report: Report, paper: str, warn: Callable[[str], None]) -> bytes:
     faces = FontConfiguration()
     # The document embeds all it needs; anything else is a mistake and stops the rendering.
     fetcher = URLFetcher(allowed_protocols=["data"], fail_on_errors=True)
-    fonts = weasyprint.CSS(string=html.fonts(), font_config=faces, url_fetcher=fetcher)
+    more = "" if report.language is ENGLISH else hangul.faces()
+    fonts = weasyprint.CSS(string=html.fonts() + more, font_config=faces, url_fetcher=fetcher)
     unknown: set[str] = set()
 
     def figure(chart: Chart) -> Markup:
@@ -91,8 +103,9 @@ def pdf(report: Report, paper: str = "A4", warn: Callable[[str], None] = lambda 
         place = Markup('<div class="drawing" style="height:{}pt">').format(_on_grid(head))
         return html.figure_of(chart, place + html.own(head + end) + title + html.own(rest) + html.own("</div>"))
 
-    values = {"HASH": _css_text(report.hash), "PAPER": paper}
-    style = html.css("common") + re.sub(r"\{\{(HASH|PAPER)\}\}", lambda at: values[at[1]], html.css("paper"))
+    foot = _css_text(tr("configuration {hash}", hash=report.hash))
+    values = {"FOOT": foot, "PAPER": paper, "PAGES": _css_pages(tr("page {page} of {pages}"))}
+    style = html.css("common") + re.sub(r"\{\{(FOOT|PAGES|PAPER)\}\}", lambda at: values[at[1]], html.css("paper"))
     page = html.page_of(report, figure, style, [])
     unknown |= glyphs.missing(page, faces)
     if unknown:
@@ -112,6 +125,12 @@ def _on_grid(head: str) -> int:
     """The printed height of a drawing in points, rounded up to the grid of lines; `head` is its start tag."""
     width, height = (float(re.search(rf' {name}="([\d.]+)', head)[1]) for name in ("width", "height"))  # type: ignore[index] # Vega writes both
     return math.ceil(height * POINTS * min(1, FRAME / (width * POINTS)) / GRID) * GRID
+
+
+def _css_pages(pattern: str) -> str:
+    """The content of the foot with the number of a page, and of all pages."""
+    parts = re.split(r"{(pages?)}", pattern)
+    return " ".join(f"counter({part})" if at % 2 else f'"{_css_text(part)}"' for at, part in enumerate(parts))
 
 
 def _css_text(text: str) -> str:

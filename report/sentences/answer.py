@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.grid.load import LOAD_FACTORS, RATE
 from harness.grid.schema import Grid
 from harness.grid.server_types import ServersLevel
+from harness.language import messages, tr
 from harness.records.trial import Outcome
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainCategory, GainKind
@@ -21,8 +22,8 @@ from report.elements import anchor, cell_name
 from report.sentences import capacity, factor_effects, failover, gate, rejections, response_times, scale_up
 
 Cells = dict[ServersLevel, CellSummary]  # of one load, by the level of `servers`
-QUESTION = "how much does each additional server add?"
-INDICATIVE = (
+QUESTION = messages("how much does each additional server add?")
+INDICATIVE = messages(
     "Indicative: a quick study has two topologies, one load and three short blocks. For a statement, run the same "
     "command without --quick."
 )
@@ -53,7 +54,7 @@ def answer(summary: Summary) -> list[str]:
     reported. The tables have the rest.
     """
     if summary.grid.quick:
-        return [INDICATIVE, *_answer(summary)]
+        return [tr(INDICATIVE), *_answer(summary)]
     return _answer(summary)
 
 
@@ -84,7 +85,7 @@ def loads(summary: Summary) -> list[list[Gain]]:
 
 def question(summary: Summary) -> str:
     """The question that the study answers."""
-    return QUESTION if summary.gate is None else gate.QUESTION
+    return tr(QUESTION if summary.gate is None else gate.QUESTION)
 
 
 def by_cell(summary: Summary) -> list[CellResult]:
@@ -93,7 +94,9 @@ def by_cell(summary: Summary) -> list[CellResult]:
     failovers = {anchor(one.cell): failover.sentence(one, wanted) for one in summary.failovers if one.trials}
     found = []
     for cell in summary.cells:
-        shown = f"{rejections.of_cell(cell)}{text.rate_interval(cell.tps)} requests per second"
+        shown = tr(
+            "{of_cell}{tps} requests per second", of_cell=rejections.of_cell(cell), tps=text.rate_interval(cell.tps)
+        )
         failure = None if cell.usable else (str(cell.outcome), cell.cause)
         name = cell_name(cell)
         found.append(CellResult(name=name, text=failovers.get(anchor(cell.cell), shown), failure=failure))
@@ -127,17 +130,19 @@ def _size(steps: Sequence[Gain]) -> float:
 def without_gains(cells: list[CellSummary]) -> str:
     """What is known of a study without a gain."""
     if cells and all(cell.outcome == Outcome.MISSING for cell in cells):
-        return "No trial has been measured yet."
+        return tr("No trial has been measured yet.")
     usable = [cell for cell in cells if cell.tps is not None]
     if not usable:
-        return "No trial is valid; the key findings have the reasons."
+        return tr("No trial is valid; the key findings have the reasons.")
     if len({cell.servers for cell in cells}) == 1:
         best = max(usable, key=lambda cell: cell.tps.value if cell.tps else 0.0)
-        return (
-            f"{phrases.topology(best.cell)} delivered {text.rate_interval(best.tps)} req/s at "
-            f"{load_name(best.others)}; a gain needs two topologies."
+        return tr(
+            "{servers} delivered {tps} req/s at {load}; a gain needs two topologies.",
+            servers=phrases.topology(best.cell),
+            tps=text.rate_interval(best.tps),
+            load=load_name(best.others),
         )
-    return "No two topologies were measured at the same load, so there is no gain."
+    return tr("No two topologies were measured at the same load, so there is no gain.")
 
 
 def _sentence(steps: list[Gain], summary: Summary) -> str:
@@ -154,19 +159,19 @@ def _sentence(steps: list[Gain], summary: Summary) -> str:
         ]
     few = min((step.k for step in steps if step.is_statement), default=summary.grid.evidence.statement_repeats)
     note = phrases.indicative(few, "repeat", summary.grid.evidence.statement_repeats)
-    return f"At {load_name(steps[0].others)} {'; '.join(clauses)}{note}."
+    return tr("At {load} {listed}{note}.", load=load_name(steps[0].others), listed="; ".join(clauses), note=note)
 
 
 def _subject(step: Gain) -> str:
     few, many = step.from_servers, step.to_servers
     if isinstance(few, int) and isinstance(many, int) and many == few + 1:
-        return f"the {phrases.ordinal(many)} server"
-    return f"going from {few} to {many} servers"
+        return tr("the {to_servers} server", to_servers=phrases.ordinal(many))
+    return tr("going from {from_servers} to {to_servers} servers", from_servers=few, to_servers=many)
 
 
 def _clause(step: Gain, cells: Cells, grid: Grid, *, first: bool = False, same_reason: bool = False) -> str:
     """The effect of a step on throughput and response times; `same_reason` as the step before is not repeated."""
-    throughput = _throughput(step, cells, first=first, reason="for the same reason" if same_reason else step.reason)
+    throughput = _throughput(step, cells, first=first, reason=tr("for the same reason") if same_reason else step.reason)
     return _with_response_times(throughput, step.category, response_times.change(step.response_times, grid))
 
 
@@ -179,26 +184,41 @@ def _obstacle(step: Gain, cells: Cells) -> GainObstacle | None:
 def _with_response_times(clause: str, category: GainCategory, change: str) -> str:
     if not change:
         return clause
-    return f"{clause} ({change})" if category in REASONED else f"{clause}, and {change}"
+    return (
+        f"{clause} ({change})" if category in REASONED else tr("{clause}, and {change}", clause=clause, change=change)
+    )
 
 
 def _throughput(step: Gain, cells: Cells, *, first: bool, reason: str) -> str:
     subject, ratio = _subject(step), text.ratio_with_interval(step.ratio)
     efficiency = text.share_with_interval(step.efficiency, step.efficiency_interval)
-    linear = "" if first or step.step_ideal is None else f" of {step.step_ideal:.4g}×"
+    linear = "" if first or step.step_ideal is None else tr(" of {step_ideal:.4g}×", step_ideal=step.step_ideal)
     clauses = {
-        GainCategory.NONE: f"the gain of {subject} is unknown ({reason})",
+        GainCategory.NONE: tr("the gain of {subject} is unknown ({reason})", subject=subject, reason=reason),
         GainCategory.ONLY_LARGER: step.reason,
-        GainCategory.IDLE: f"{subject} was idle: the load is too low",
-        GainCategory.NOT_MEASURABLE: f"the gain of {subject} is not measurable ({reason})",
-        GainCategory.LOWER: f"{subject} lowered throughput to {ratio}",
-        GainCategory.INDISTINCT: f"{subject} made no measurable difference ({ratio})" + _shared([step]),
-        GainCategory.BASELINE_SUSPECT: f"{subject} gave {ratio}, super-linear: the smaller topology is suspect",
-        GainCategory.GAIN: f"{subject} gave {ratio} the throughput, "
-        + (f"efficiency {efficiency}{linear}" if step.step_ideal else step.reason)
+        GainCategory.IDLE: tr("{subject} was idle: the load is too low", subject=subject),
+        GainCategory.NOT_MEASURABLE: tr(
+            "the gain of {subject} is not measurable ({reason})", subject=subject, reason=reason
+        ),
+        GainCategory.LOWER: tr("{subject} lowered throughput to {ratio}", subject=subject, ratio=ratio),
+        GainCategory.INDISTINCT: tr("{subject} made no measurable difference ({ratio})", subject=subject, ratio=ratio)
+        + _shared([step]),
+        GainCategory.BASELINE_SUSPECT: tr(
+            "{subject} gave {ratio}, super-linear: the smaller topology is suspect", subject=subject, ratio=ratio
+        ),
+        GainCategory.GAIN: tr(
+            "{subject} gave {ratio} the throughput, {efficiency}",
+            subject=subject,
+            ratio=ratio,
+            efficiency=tr("efficiency {efficiency}{linear}", efficiency=efficiency, linear=linear)
+            if step.step_ideal
+            else step.reason,
+        )
         + (f" ({step.reason})" if step.linear and step.reason else ""),
     }
-    return clauses.get(step.category) or f"{subject} raised throughput {ratio}{_bound(step, cells, reason)}"
+    return clauses.get(step.category) or tr(
+        "{subject} raised throughput {ratio}{bound}", subject=subject, ratio=ratio, bound=_bound(step, cells, reason)
+    )
 
 
 def _shared(steps: Sequence[Gain]) -> str:
@@ -218,11 +238,11 @@ def _bound(step: Gain, cells: Cells, reason: str) -> str:
     least = text.ratio(step.ratio.low if step.ratio is not None and has_interval else step.ratio)
     larger = cells.get(step.to_servers)
     if larger is None or not _load_limited(step, cells):
-        known = f", at least {least} from the servers" if has_interval else ""
+        known = tr(", at least {least} from the servers", least=least) if has_interval else ""
         return f"{known} ({reason})"
-    share = f" to {larger.served}" if larger.of_users_bound or larger.of_offered else ""
-    deliver = f"{servers(step.to_servers)} deliver at least {least}"
-    return f"{share}: {deliver}; a higher load is needed to measure more"
+    share = tr(" to {served}", served=larger.served) if larger.of_users_bound or larger.of_offered else ""
+    deliver = tr("{to_servers} deliver at least {least}", to_servers=servers(step.to_servers), least=least)
+    return tr("{share}: {deliver}; a higher load is needed to measure more", share=share, deliver=deliver)
 
 
 def _grouped(steps: list[Gain], cells: Cells, summary: Summary) -> list[str]:
@@ -234,11 +254,16 @@ def _grouped(steps: list[Gain], cells: Cells, summary: Summary) -> list[str]:
         GainCategory.BASELINE_SUSPECT,
         GainCategory.LOWER_BOUND,
     ):
-        at_least = "at least " if whole.kind is GainKind.LOWER_BOUND else ""
-        grew = (
-            f"throughput grew {text.ratio_with_interval(whole.ratio)} from "
-            f"{servers(whole.from_servers)} to {whole.to_servers}, efficiency {at_least}"
-            f"{text.share_with_interval(whole.efficiency, whole.efficiency_interval)} of {whole.step_ideal or 0:.4g}×"
+        at_least = tr("at least ") if whole.kind is GainKind.LOWER_BOUND else ""
+        grew = tr(
+            "throughput grew {ratio} from {from_servers} to {to_servers}, efficiency "
+            "{at_least}{efficiency} of {step_ideal:.4g}×",
+            ratio=text.ratio_with_interval(whole.ratio),
+            from_servers=servers(whole.from_servers),
+            to_servers=whole.to_servers,
+            at_least=at_least,
+            efficiency=text.share_with_interval(whole.efficiency, whole.efficiency_interval),
+            step_ideal=whole.step_ideal or 0,
         )
         change = response_times.change(whole.response_times, summary.grid)
         clauses.append(_with_response_times(grew, GainCategory.GAIN, change))
@@ -253,18 +278,30 @@ def _grouped(steps: list[Gain], cells: Cells, summary: Summary) -> list[str]:
 
 def _run(run: GainRun) -> str:
     """Several neighbouring steps of one category."""
-    subject, reason = f"each step from {run.from_servers} to {run.to_servers} servers", run.steps[0].reason
+    subject, reason = (
+        tr(
+            "each step from {from_servers} to {to_servers} servers",
+            from_servers=run.from_servers,
+            to_servers=run.to_servers,
+        ),
+        run.steps[0].reason,
+    )
     ratios = _range(sorted(step.ratio.value for step in run.steps if step.ratio))
     clauses = {
-        GainCategory.NONE: f"the gain of {subject} is unknown ({reason})",
+        GainCategory.NONE: tr("the gain of {subject} is unknown ({reason})", subject=subject, reason=reason),
         GainCategory.ONLY_LARGER: "; ".join(step.reason for step in run.steps),
-        GainCategory.IDLE: f"{subject} added idle servers: the load is too low",
-        GainCategory.NOT_MEASURABLE: f"the gain of {subject} is not measurable ({reason})",
-        GainCategory.LOWER: f"{subject} lowered throughput, to {ratios}",
-        GainCategory.INDISTINCT: f"{subject} made no measurable difference ({ratios})" + _shared(run.steps),
-        GainCategory.BASELINE_SUSPECT: f"{subject} was super-linear ({ratios})",
+        GainCategory.IDLE: tr("{subject} added idle servers: the load is too low", subject=subject),
+        GainCategory.NOT_MEASURABLE: tr(
+            "the gain of {subject} is not measurable ({reason})", subject=subject, reason=reason
+        ),
+        GainCategory.LOWER: tr("{subject} lowered throughput, to {ratios}", subject=subject, ratios=ratios),
+        GainCategory.INDISTINCT: tr(
+            "{subject} made no measurable difference ({ratios})", subject=subject, ratios=ratios
+        )
+        + _shared(run.steps),
+        GainCategory.BASELINE_SUSPECT: tr("{subject} was super-linear ({ratios})", subject=subject, ratios=ratios),
     }
-    return clauses.get(run.category, f"{subject} raised throughput ({ratios})")
+    return clauses.get(run.category, tr("{subject} raised throughput ({ratios})", subject=subject, ratios=ratios))
 
 
 def _range(ordered: Sequence[float]) -> str:
@@ -272,7 +309,7 @@ def _range(ordered: Sequence[float]) -> str:
     if not ordered:
         return text.NOTHING
     least, most = text.ratio(ordered[0]), text.ratio(ordered[-1])
-    return least if least == most else f"{least} to {most}"
+    return least if least == most else tr("{least} to {most}", least=least, most=most)
 
 
 def in_between(loads: list[list[Gain]]) -> str:
@@ -283,11 +320,23 @@ def in_between(loads: list[list[Gain]]) -> str:
         for steps in loads
         if steps[0].ratio and steps[0].category in (GainCategory.GAIN, GainCategory.LOWER_BOUND)
     )
-    unit = "/s" if RATE in loads[0][0].others else " users"
-    where = f"At the {len(loads)} other loads"
+    unit = "/s" if RATE in loads[0][0].others else tr(" users")
+    where = tr("At the {loads} other loads", loads=len(loads))
     if min(sizes):
-        where = f"At the {len(loads)} loads in between ({min(sizes):.10g} to {max(sizes):.10g}{unit})"
+        where = tr(
+            "At the {loads} loads in between ({sizes:.10g} to {sizes_2:.10g}{unit})",
+            loads=len(loads),
+            sizes=min(sizes),
+            sizes_2=max(sizes),
+            unit=unit,
+        )
     if not gains:
-        return f"{where} the table of gains has every step."
-    some = "" if len(gains) == len(loads) else f" at {len(gains)} of them"
-    return f"{where} {_subject(loads[0][0])} gave {_range(gains)}{some}; the table of gains has every step."
+        return tr("{where} the table of gains has every step.", where=where)
+    some = "" if len(gains) == len(loads) else tr(" at {gains} of them", gains=len(gains))
+    return tr(
+        "{where} {subject} gave {range}{some}; the table of gains has every step.",
+        where=where,
+        subject=_subject(loads[0][0]),
+        range=_range(gains),
+        some=some,
+    )

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from harness.grid.thresholds import Thresholds
+from harness.language import tr
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.gains.gain import GainKind
@@ -27,7 +28,7 @@ def sentences(summary: Summary) -> list[str]:
     alike = groups(summary.capacities)
     found = [_sentence(group, summary) for group in alike[:MOST_SENTENCES]]
     if len(alike) > MOST_SENTENCES:
-        found.append("The table of capacities has the other topologies.")
+        found.append(tr("The table of capacities has the other topologies."))
     if summary.short_window is not None and any(one.bound != Bound.NONE for one in summary.capacities):
         found.append(f"{phrases.capitalised(summary.short_window.sentence)}.")
     return found
@@ -53,10 +54,13 @@ def _sentence(group: Sequence[Capacity], summary: Summary) -> str:
         repeated = one.reason == before.reason and one.bound == before.bound
         reason = "" if repeated else _reason(one)
         added = _added(step)
-        clauses.append(f"{phrases.cardinal(one.servers)} {_amount(one)}{reason}" + (f": {added}" if added else ""))
+        size = tr("{servers} {amount}", servers=phrases.cardinal(one.servers), amount=f"{_amount(one)}{reason}")
+        clauses.append(size + (f": {added}" if added else ""))
     levels = load_name(group[0].others)
-    begin = f"With {estimates.objectives(summary.grid)}" + (f" and {levels}" if levels else "")
-    more = "; the table of capacities has the sizes in between" if len(shown) < len(group) else ""
+    begin = tr("With {grid}", grid=estimates.objectives(summary.grid)) + (
+        tr(" and {levels}", levels=levels) if levels else ""
+    )
+    more = tr("; the table of capacities has the sizes in between") if len(shown) < len(group) else ""
     return f"{begin} {'; '.join([', '.join(clauses[:2]), *clauses[2:]])}{_note(shown, limits)}{more}."
 
 
@@ -66,12 +70,15 @@ def _note(shown: Sequence[Capacity], limits: Thresholds) -> str:
 
 
 def _subject(one: Capacity) -> str:
-    return f"the capacity of {phrases.cardinal(one.servers)} server{'' if one.servers == 1 else 's'} is"
+    return tr(
+        "the capacity of {servers} server is" if one.servers == 1 else "the capacity of {servers} servers is",
+        servers=phrases.cardinal(one.servers),
+    )
 
 
 def _amount(one: Capacity) -> str:
     shown = estimates.with_interval(one)
-    return f"unknown ({one.reason})" if shown == text.NOTHING else shown
+    return tr("unknown ({reason})", reason=one.reason) if shown == text.NOTHING else shown
 
 
 def _reason(one: Capacity) -> str:
@@ -87,14 +94,20 @@ def _added(gain: CapacityGain) -> str:
     ratio = text.ratio_with_interval(gain.ratio)
     because = f", {_limit(gain)}" if gain.limit else ""
     if gain.kind == GainKind.LOWER_BOUND:
-        return f"at least {text.ratio(gain.ratio.value)}{because}"
+        return tr("at least {ratio}{because}", ratio=text.ratio(gain.ratio.value), because=because)
     low, high = gain.ratio.low, gain.ratio.high
     if high is not None and high < 1:
-        return f"less, {ratio}{because}"
+        return tr("less, {ratio}{because}", ratio=ratio, because=because)
     if low is not None and low <= 1:
-        return f"no measurable difference ({ratio}){because}"
-    above = " (super-linear)" if gain.conclusion is Conclusion.SUPER_LINEAR else ""
-    return f"{ratio}, efficiency {estimates.efficiency(gain)}{above}{because}"
+        return tr("no measurable difference ({ratio}){because}", ratio=ratio, because=because)
+    above = tr(" (super-linear)") if gain.conclusion is Conclusion.SUPER_LINEAR else ""
+    return tr(
+        "{ratio}, efficiency {efficiency}{above}{because}",
+        ratio=ratio,
+        efficiency=estimates.efficiency(gain),
+        above=above,
+        because=because,
+    )
 
 
 def _limit(gain: CapacityGain) -> str:
@@ -104,4 +117,6 @@ def _limit(gain: CapacityGain) -> str:
         return ""
     names = phrases.joined([servers(level) for level in limit.servers])
     unknown = limit.kind is ObstacleKind.UNKNOWN_BOTTLENECK
-    return f"the bottleneck of {names} " + ("is unknown" if unknown else f"was the {limit.component}")
+    return tr("the bottleneck of {names} ", names=names) + (
+        tr("is unknown") if unknown else tr("was the {component}", component=limit.component)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from harness.language import tr
 from harness.summarise.cost import CostAnswer, CostSummary
 from harness.summarise.topology_choice import Choice, Fit, TopologyCost
 from harness.words import load_name, visible
@@ -16,7 +17,11 @@ MILLION = "{million}"  # in a sentence of `pieces`: the price of a million reque
 def answer(found: CostAnswer) -> str:
     """The cheapest topology for a rate, and the cheapest with one server failed (N−1)."""
     choice = found.choice
-    return f"For {estimates.required(choice.per_s)}, {_with_price(found, text.usd(choice.usd_per_million))}"
+    return tr(
+        "For {per_s}, {with_price}",
+        per_s=estimates.required(choice.per_s),
+        with_price=_with_price(found, text.usd(choice.usd_per_million)),
+    )
 
 
 def pieces(costs: CostSummary) -> str:
@@ -56,15 +61,24 @@ def _sustained(option: TopologyCost) -> str:
     """What one topology sustains, and at which load that was measured."""
     name, one = estimates.topology(option), option.servers == 1
     if option.rate is None:
-        return f"{phrases.capitalised(name)} {'has' if one else 'have'} no valid trial."
-    load = f", measured at {load_name(option.rate.load)}" if option.rate.load else ""
-    return f"{name} {'sustains' if one else 'sustain'} {estimates.throughput(option.rate)}/s{load}."
+        return tr(
+            "{name} has no valid trial." if one else "{name} have no valid trial.", name=phrases.capitalised(name)
+        )
+    load = tr(", measured at {load}", load=load_name(option.rate.load)) if option.rate.load else ""
+    return tr(
+        "{name} sustains {rate}/s{load}." if one else "{name} sustain {rate}/s{load}.",
+        name=name,
+        rate=estimates.throughput(option.rate),
+        load=load,
+    )
 
 
 def unmeasured(costs: CostSummary) -> str:
     """The sentence for any other number of servers, which replaces `{count}`."""
     known = phrases.joined([str(count) for count in sorted({option.servers for option in costs.topologies})])
-    return f"{{count}} servers were not measured, and nothing is extrapolated. The study measured {known}."
+    return tr(
+        "{{count}} servers were not measured, and nothing is extrapolated. The study measured {known}.", known=known
+    )
 
 
 def _with_price(found: CostAnswer, million: str) -> str:
@@ -78,38 +92,68 @@ def _reserve(found: CostAnswer) -> str:
     if spare is None:
         return ""
     if spare.best is None or spare.fit is not Fit.YES:
-        return " No measured topology delivers it with one server failed (N−1)."
-    usd = f": {text.usd(spare.best.usd_per_hour)} USD per hour" if spare.priced else ""
-    verb = "is" if spare.best.servers == 1 else "are"
-    return f" With one server failed (N−1), {estimates.topology(spare.best)} {verb} needed{usd}."
+        return tr(" No measured topology delivers it with one server failed (N−1).")
+    usd = tr(": {usd_per_hour} USD per hour", usd_per_hour=text.usd(spare.best.usd_per_hour)) if spare.priced else ""
+    return tr(
+        " With one server failed (N−1), {best} is needed{usd}."
+        if spare.best.servers == 1
+        else " With one server failed (N−1), {best} are needed{usd}.",
+        best=estimates.topology(spare.best),
+        usd=usd,
+    )
 
 
 def _words(choice: Choice, million: str) -> str:
     best = choice.best
     if best is None:
         return _not_enough(choice)
-    usd = f": {text.usd(best.usd_per_hour)} USD per hour, {million} USD per million requests" if choice.priced else ""
+    usd = (
+        tr(
+            ": {usd_per_hour} USD per hour, {million} USD per million requests",
+            usd_per_hour=text.usd(best.usd_per_hour),
+            million=million,
+        )
+        if choice.priced
+        else ""
+    )
     if choice.fit is not Fit.YES:
         return f"{_uncertain(best)}{usd}."
     one = best.servers == 1
     if choice.priced:
-        found = f"{estimates.topology(best)} {'is' if one else 'are'} the cheapest sufficient topology{usd}"
+        found = tr(
+            "{best} is the cheapest sufficient topology{usd}"
+            if one
+            else "{best} are the cheapest sufficient topology{usd}",
+            best=estimates.topology(best),
+            usd=usd,
+        )
     else:
-        found = f"{estimates.topology(best)} {'is' if one else 'are'} sufficient ({estimates.throughput(best.rate)}/s)"
+        found = tr(
+            "{best} is sufficient ({rate}/s)" if one else "{best} are sufficient ({rate}/s)",
+            best=estimates.topology(best),
+            rate=estimates.throughput(best.rate),
+        )
     return " ".join([f"{found}.", *(f"{phrases.capitalised(_uncertain(option))}." for option in choice.uncertain)])
 
 
 def _uncertain(option: TopologyCost) -> str:
-    return f"{estimates.topology(option)} may be sufficient ({estimates.throughput(option.rate)}/s)"
+    return tr(
+        "{option} may be sufficient ({rate}/s)",
+        option=estimates.topology(option),
+        rate=estimates.throughput(option.rate),
+    )
 
 
 def _not_enough(choice: Choice) -> str:
     if choice.largest is None:
-        return "there is no answer: no topology has a valid trial."
-    verb = "delivers" if choice.largest.servers == 1 else "deliver"
-    most = f"{estimates.topology(choice.largest)} {verb} {estimates.throughput(choice.largest.rate)}/s"
+        return tr("there is no answer: no topology has a valid trial.")
+    most = tr(
+        "{largest} delivers {rate}/s" if choice.largest.servers == 1 else "{largest} deliver {rate}/s",
+        largest=estimates.topology(choice.largest),
+        rate=estimates.throughput(choice.largest.rate),
+    )
     if choice.fit is Fit.NO:
-        return f"no measured topology is sufficient: {most}. Measure more servers."
+        return tr("no measured topology is sufficient: {most}. Measure more servers.", most=most)
     found = choice.largest.rate
-    missing = "a lower load" if found and found.upper_bound else "a higher load or more servers"
-    return f"no measured topology was shown to be sufficient: {most}. Measure {missing}."
+    missing = tr("a lower load") if found and found.upper_bound else tr("a higher load or more servers")
+    return tr("no measured topology was shown to be sufficient: {most}. Measure {missing}.", most=most, missing=missing)

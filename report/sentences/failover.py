@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.grid.load import level_of
 from harness.grid.objectives import Objectives
+from harness.language import tr
 from harness.summarise.cells.failover import CellFailover, Spread
 from harness.words import load_name
 from report import format as text
@@ -22,7 +23,7 @@ def sentences(failovers: Sequence[CellFailover], objectives: Objectives) -> list
     ordered = sorted(measured, key=lambda one: (-level_of(one.cell), -one.servers, -one.failed_servers))
     found = [sentence(one, objectives) for one in ordered[:MOST]]
     if len(ordered) > MOST:
-        found.append(f"The failover table has {phrases.count(len(ordered) - MOST, 'more cell')}.")
+        found.append(tr("The failover table has {ordered}.", ordered=phrases.count(len(ordered) - MOST, "more cell")))
     return found
 
 
@@ -33,37 +34,62 @@ def sentence(one: CellFailover, objectives: Objectives) -> str:
         clauses.append(_response_time(one))
     if objectives.p95 is not None:
         clauses.append(_objective(one, objectives.p95_s))
-    trials = "one trial" if one.trials == 1 else f"means of {one.trials} trials"
+    trials = tr("one trial") if one.trials == 1 else tr("means of {trials} trials", trials=one.trials)
     load = load_name(one.others) + ("," if len(one.others) > 1 else "")
-    return f"At {load} {_subject(one)} under load: {'; '.join(filter(None, clauses))} ({trials})."
+    return tr(
+        "At {load} {subject} under load: {listed} ({trials}).",
+        load=load,
+        subject=_subject(one),
+        listed="; ".join(filter(None, clauses)),
+        trials=trials,
+    )
 
 
 def _subject(one: CellFailover) -> str:
-    failed = str(one.failed_servers) if one.failed_servers > 1 else "one"
-    return f"{failed} of {one.servers} servers failed"
+    failed = str(one.failed_servers) if one.failed_servers > 1 else tr("one")
+    return tr("{failed} of {servers} servers failed", failed=failed, servers=one.servers)
 
 
 def _failed(one: CellFailover) -> str:
     if one.failed is None or not one.failed.most:
-        return "no request failed"
-    requests = f"{mean_count(one.failed)} requests failed"
+        return tr("no request failed")
+    requests = tr("{failed} requests failed", failed=mean_count(one.failed))
     if one.to_the_end == one.trials and one.still_failing:
-        return f"{requests}, and {mean_share(one.still_failing)} of them still failed at the end of the load"
-    removed = "removed it" if one.failed_servers == 1 else "removed them"
-    until = f"{requests} within {mean_seconds(one.failing_s)}, until the balancer {removed}"
-    return until + (f", but in {one.to_the_end} of {one.trials} trials to the end" if one.to_the_end else "")
+        return tr(
+            "{requests}, and {still_failing} of them still failed at the end of the load",
+            requests=requests,
+            still_failing=mean_share(one.still_failing),
+        )
+    removed = tr("removed it") if one.failed_servers == 1 else tr("removed them")
+    until = tr(
+        "{requests} within {failing_s}, until the balancer {removed}",
+        requests=requests,
+        failing_s=mean_seconds(one.failing_s),
+        removed=removed,
+    )
+    return until + (
+        tr(", but in {to_the_end} of {trials} trials to the end", to_the_end=one.to_the_end, trials=one.trials)
+        if one.to_the_end
+        else ""
+    )
 
 
 def _throughput(one: CellFailover) -> str:
     if one.left is None:
         return ""
-    left = f"{mean_share(one.left)} of its previous value"
+    left = tr("{left} of its previous value", left=mean_share(one.left))
     if not one.recovered:
-        return f"throughput did not recover and stayed at {left}{_expected(one)}"
+        return tr("throughput did not recover and stayed at {left}{expected}", left=left, expected=_expected(one))
     some = _in_some(one.recovered, one.trials)
     if _never_gone(one.recovery_s):
-        return f"throughput stayed at {left}{some}{_expected(one)}"
-    return f"throughput recovered{some} within {mean_seconds(one.recovery_s)}, to {left}{_expected(one)}"
+        return tr("throughput stayed at {left}{some}{expected}", left=left, some=some, expected=_expected(one))
+    return tr(
+        "throughput recovered{some} within {recovery_s}, to {left}{expected}",
+        some=some,
+        recovery_s=mean_seconds(one.recovery_s),
+        left=left,
+        expected=_expected(one),
+    )
 
 
 def _never_gone(recovery_s: Spread | None) -> bool:
@@ -73,26 +99,35 @@ def _never_gone(recovery_s: Spread | None) -> bool:
 
 def _in_some(count: int, trials: int) -> str:
     """The number of trials, where it is not all of them."""
-    return "" if count == trials else f" in {count} of {trials} trials"
+    return "" if count == trials else tr(" in {count} of {trials} trials", count=count, trials=trials)
 
 
 def _expected(one: CellFailover) -> str:
     """The share that the remaining servers can deliver, where that is less than all."""
     if one.expected is None or one.expected > 1 - SAME:
         return ""
-    return f" ({text.percent(one.expected)} is expected of the remaining servers)"
+    return tr(" ({expected} is expected of the remaining servers)", expected=text.percent(one.expected))
 
 
 def _response_time(one: CellFailover) -> str:
     if one.before_ms is None or one.after_ms is None:
         return ""
-    change = f"from {text.milliseconds(one.before_ms.mean)} to {text.milliseconds(one.after_ms.mean)} ms"
+    change = tr(
+        "from {mean} to {mean_2} ms",
+        mean=text.milliseconds(one.before_ms.mean),
+        mean_2=text.milliseconds(one.after_ms.mean),
+    )
     if not one.latency_recovered:
-        return f"the mean response time rose {change} and did not recover"
+        return tr("the mean response time rose {change} and did not recover", change=change)
     some = _in_some(one.latency_recovered, one.trials)
     if _never_gone(one.latency_recovery_s):
-        return f"the mean response time stayed near its previous value{some} ({change})"
-    return f"the mean response time recovered{some} within {mean_seconds(one.latency_recovery_s)} ({change})"
+        return tr("the mean response time stayed near its previous value{some} ({change})", some=some, change=change)
+    return tr(
+        "the mean response time recovered{some} within {latency_recovery_s} ({change})",
+        some=some,
+        latency_recovery_s=mean_seconds(one.latency_recovery_s),
+        change=change,
+    )
 
 
 def _objective(one: CellFailover, p95_s: float | None) -> str:
@@ -100,24 +135,34 @@ def _objective(one: CellFailover, p95_s: float | None) -> str:
 
     `p95_s` is None with objectives by the name of the request.
     """
-    objective = "objectives of the requests" if p95_s is None else f"objective of {p95_s * 1000:.0f} ms"
+    objective = (
+        tr("objectives of the requests") if p95_s is None else tr("objective of {p95_s:.0f} ms", p95_s=p95_s * 1000)
+    )
     if one.over_p95 is not None:
         return _recovered(one, objective, one.over_p95)
     if one.p95_ms is None or p95_s is None:
         return ""
-    met = "meets" if one.p95_ms <= p95_s * 1000 else "misses"
-    return (
-        f"p95 over the whole window, failures included, is {text.milliseconds(one.p95_ms)} ms and {met} the {objective}"
+    met = tr("meets") if one.p95_ms <= p95_s * 1000 else tr("misses")
+    return tr(
+        "p95 over the whole window, failures included, is {p95_ms} ms and {met} the {objective}",
+        p95_ms=text.milliseconds(one.p95_ms),
+        met=met,
+        objective=objective,
     )
 
 
 def _recovered(one: CellFailover, objective: str, after: Spread) -> str:
-    late = f"{mean_share(after)} of the later requests took longer or failed"
+    late = tr("{after} of the later requests took longer or failed", after=mean_share(after))
     if not one.in_p95:
-        return f"p95 missed the {objective} before the failure already, and {late}"
+        return tr("p95 missed the {objective} before the failure already, and {late}", objective=objective, late=late)
     if not one.p95_recovered:
-        return f"p95 did not meet the {objective} again: {late}"
+        return tr("p95 did not meet the {objective} again: {late}", objective=objective, late=late)
     some = _in_some(one.p95_recovered, one.in_p95)
     if _never_gone(one.p95_recovery_s):
-        return f"p95 met the {objective} throughout{some}"
-    return f"p95 met the {objective} again{some} after {mean_seconds(one.p95_recovery_s)}"
+        return tr("p95 met the {objective} throughout{some}", objective=objective, some=some)
+    return tr(
+        "p95 met the {objective} again{some} after {p95_recovery_s}",
+        objective=objective,
+        some=some,
+        p95_recovery_s=mean_seconds(one.p95_recovery_s),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.grid.schema import Grid
+from harness.language import tr
 from harness.records.study import StudyRecord
 from harness.records.trial import Component, Outcome
 from harness.summarise.cells.cell import CellSummary
@@ -34,7 +35,7 @@ def sentences(summary: Summary, study: StudyRecord) -> list[str]:
         *_next_bottlenecks(cells),
         *([] if imprecise else _wide(summary)),
     ]
-    return found[:MOST] or ["All cells are valid, and each has the expected bottleneck."]
+    return found[:MOST] or [tr("All cells are valid, and each has the expected bottleneck.")]
 
 
 def _sentence(cause: str, next_step: str) -> str:
@@ -44,7 +45,11 @@ def _sentence(cause: str, next_step: str) -> str:
 def _calibration(summary: Summary) -> list[str]:
     """The result of a calibration, once all of it is measured."""
     found = summary.calibration
-    return [f"Calibration: {found.text_with_result}."] if found and found.complete else []
+    return (
+        [tr("Calibration: {text_with_result}.", text_with_result=found.text_with_result)]
+        if found and found.complete
+        else []
+    )
 
 
 def _affected_cells(cells: list[CellSummary]) -> list[str]:
@@ -59,11 +64,11 @@ def _affected_cells(cells: list[CellSummary]) -> list[str]:
     found = []
     for (rank, outcome, _, next_step), members in sorted(groups.items(), key=lambda group: group[0]):
         names, cause = _listed([cell_name(cell) for cell in members]), members[0].cause
-        cause = f"for example {cause}" if len({cell.cause for cell in members}) > 1 else cause
+        cause = tr("for example {cause}", cause=cause) if len({cell.cause for cell in members}) > 1 else cause
         if rank == 0:
-            found.append(f"{names}: not measured yet. Run the same command again to measure them.")
+            found.append(tr("{names}: not measured yet. Run the same command again to measure them.", names=names))
         else:
-            state = outcome.replace("_", " ") if rank == 1 else "warning"
+            state = tr(outcome) if rank == 1 else tr("warning")
             found.append(f"{names}: {state}. {_sentence(cause, next_step)}")
     return found
 
@@ -77,16 +82,23 @@ def _invalid_trials(cells: list[CellSummary]) -> list[str]:
     found = []
     for (_, next_step), members in groups.items():
         cause = members[0].invalid_cause
-        cause = f"for example {cause}" if len({cell.invalid_cause for cell in members}) > 1 else cause
+        cause = tr("for example {cause}", cause=cause) if len({cell.invalid_cause for cell in members}) > 1 else cause
         invalid = sum(cell.trials - cell.usable for cell in members)
-        verb = "is" if invalid == 1 else "are"
-        share = f"{invalid} of {sum(cell.trials for cell in members)} trials {verb} invalid"
+        share = tr(
+            "{invalid} of {trials} trials is invalid" if invalid == 1 else "{invalid} of {trials} trials are invalid",
+            invalid=invalid,
+            trials=sum(cell.trials for cell in members),
+        )
         found.append(f"{_listed([cell_name(cell) for cell in members])}: {share}. {_sentence(cause, next_step)}")
     return found
 
 
 def _listed(names: list[str]) -> str:
-    return phrases.joined(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more cells"
+    return (
+        phrases.joined(names)
+        if len(names) <= 3
+        else tr("{listed} and {names} more cells", listed=", ".join(names[:2]), names=len(names) - 2)
+    )
 
 
 def _widest(gains: list[Gain]) -> Gain | None:
@@ -100,7 +112,7 @@ def _imprecise(summary: Summary, study: StudyRecord) -> list[str]:
     if rule is None or rule.decision is None or not rule.decision.imprecise:
         return []
     narrower = _narrower(summary, _widest(summary.gains), rule.until or TARGET)
-    return [_sentence(f"imprecise: {rule.decision.why}", narrower)]
+    return [_sentence(tr("imprecise: {why}", why=rule.decision.why), narrower)]
 
 
 def _wide(summary: Summary) -> list[str]:
@@ -109,21 +121,29 @@ def _wide(summary: Summary) -> list[str]:
     half = widest.ratio.half_width if widest and widest.ratio else None
     if half is None or half < WIDE:
         return []
-    return [_sentence(f"the widest interval is ±{text.percent(half)}", _narrower(summary, widest, TARGET))]
+    return [
+        _sentence(tr("the widest interval is ±{half}", half=text.percent(half)), _narrower(summary, widest, TARGET))
+    ]
 
 
 def _narrower(summary: Summary, widest: Gain | None, target: float) -> str:
     """What would narrow the intervals, by the variance of the trials."""
     clauses = []
     if summary.between_share is not None:
-        share, where, effect = summary.between_share, "between trials", "longer trials do not reduce it"
+        share, where, effect = summary.between_share, tr("between trials"), tr("longer trials do not reduce it")
         if share < 1 / 2:
-            share, where, effect = 1 - share, "within trials", "longer trials reduce it"
-        clauses.append(f"{text.percent(share)} of the variance lies {where}; {effect}")
+            share, where, effect = 1 - share, tr("within trials"), tr("longer trials reduce it")
+        clauses.append(
+            tr("{share} of the variance lies {where}; {effect}", share=text.percent(share), where=where, effect=effect)
+        )
     if widest is not None:
         needed = widest.blocks_for(target)
-        blocks = "an impractical number of blocks" if needed is None else f"about {phrases.count(needed, 'block')}"
-        clauses.append(f"±{text.percent(target)} requires {blocks}")
+        blocks = (
+            tr("an impractical number of blocks")
+            if needed is None
+            else tr("about {needed}", needed=phrases.count(needed, "block"))
+        )
+        clauses.append(tr("±{target} requires {blocks}", target=text.percent(target), blocks=blocks))
     return "; ".join(clauses)
 
 
@@ -138,21 +158,37 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) ->
     for load, steps in idle.items():
         few, many = steps[0].from_servers, steps[-1].to_servers
         if not isinstance(few, int) or not isinstance(many, int):
-            added = phrases.joined([f"{step.to_servers} adds to {step.from_servers}" for step in steps])
-            found.append(f"At {load} the servers that {added} were idle. {_more(grid)}.")
+            added = [
+                tr("{added} adds to {servers}", added=step.to_servers, servers=step.from_servers) for step in steps
+            ]
+            found.append(
+                tr(
+                    "At {load} the servers that {added} were idle. {more}.",
+                    load=load,
+                    added=phrases.joined(added),
+                    more=_more(grid),
+                )
+            )
             continue
         advice = _more(grid)
         if saturated:
             needed = HEADROOM * many * max(saturated)
             rounded = -(-needed * grid.think_per_request_s // ROUND_USERS) * ROUND_USERS
-            more = f"{grid.nominal_per_s(needed):.0f}/s" if grid.is_open else f"{rounded:.0f} users"
-            advice = f"Use about {more} to load {phrases.cardinal(many)}"
-        found.append(f"At {load} servers beyond {phrases.cardinal(few)} were idle. {advice}.")
+            more = f"{grid.nominal_per_s(needed):.0f}/s" if grid.is_open else tr("{rounded:.0f} users", rounded=rounded)
+            advice = tr("Use about {more} to load {many}", more=more, many=phrases.cardinal(many))
+        found.append(
+            tr(
+                "At {load} servers beyond {few} were idle. {advice}.",
+                load=load,
+                few=phrases.cardinal(few),
+                advice=advice,
+            )
+        )
     return found
 
 
 def _more(grid: Grid) -> str:
-    return "Use a higher rate to load them" if grid.is_open else "Use more users or a shorter think time"
+    return tr("Use a higher rate to load them") if grid.is_open else tr("Use more users or a shorter think time")
 
 
 def _dependencies(cells: list[CellSummary]) -> list[str]:
@@ -163,21 +199,34 @@ def _dependencies(cells: list[CellSummary]) -> list[str]:
         if cell.usable and (load not in largest or cell.servers > largest[load].servers):
             largest[load] = cell
     return [
-        f"At {load} {_another(cell)} will not help: {cell.bottleneck_reason}."
+        tr(
+            "At {load} {another} will not help: {bottleneck_reason}.",
+            load=load,
+            another=_another(cell),
+            bottleneck_reason=cell.bottleneck_reason,
+        )
         for load, cell in largest.items()
         if cell.bottleneck == Component.DEPENDENCY
     ]
 
 
 def _another(cell: CellSummary) -> str:
-    return f"a {phrases.ordinal(cell.servers + 1)} server" if isinstance(cell.topology, int) else "another server"
+    if isinstance(cell.topology, int):
+        return tr("a {number} server", number=phrases.ordinal(cell.servers + 1))
+    return tr("another server")
 
 
 def _next_bottlenecks(cells: list[CellSummary]) -> list[str]:
     """The most that further servers can add where users limit it soon."""
     return [
-        f"At {load_name(cell.others)} servers beyond {cell.topology} add at most "
-        f"{text.percent(1 / cell.of_users_bound - 1)} of throughput; the next bottleneck is {cell.next_bottleneck}."
+        tr(
+            "At {load} servers beyond {servers} add at most {of_users_bound} of throughput; the next "
+            "bottleneck is {next_bottleneck}.",
+            load=load_name(cell.others),
+            servers=cell.topology,
+            of_users_bound=text.percent(1 / cell.of_users_bound - 1),
+            next_bottleneck=cell.next_bottleneck,
+        )
         for cell in cells
         if cell.usable and cell.next_bottleneck and cell.of_users_bound and not cell.fail_servers
     ]

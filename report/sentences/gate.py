@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from harness.language import around, messages, tr
 from harness.summarise.comparison.gate import GateConclusion, GateResult
 from harness.summarise.gains.obstacle import ObstacleKind
 from harness.words import load_name, percent
 from report import format as text
 from report import phrases
 
-QUESTION = "is the candidate build slower than the baseline?"
+QUESTION = messages("is the candidate build slower than the baseline?")
 
 
 def around_the_ratio(found: GateResult) -> tuple[str, str]:
     """The conclusion in one sentence: the text before the ratio, and after it; without a ratio all of it is before."""
     effect = found.effect
     where = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
-    place = f"{where} on {phrases.topology(effect.rest)}"
-    head = f"{phrases.capitalised(found.conclusion)}: {effect.level}"
+    place = tr("{where} on {servers}", where=where, servers=phrases.topology(effect.rest))
+    head = f"{phrases.capitalised(tr(str(found.conclusion)))}: {effect.level}"
     if found.ratio is None:
-        return f"{head} is not comparable with {effect.base} at {place}", ""
-    bound = f"{effect.bound} " if effect.bound else ""
-    return f"{head} gave {bound}", f" the throughput of {effect.base} at {place}"
+        return tr("{head} is not comparable with {base} at {place}", head=head, base=effect.base, place=place), ""
+    bound = f"{tr(effect.bound)} " if effect.bound else ""
+    return around(
+        "{head} gave {bound}{figure} the throughput of {base} at {place}",
+        head=head,
+        bound=bound,
+        base=effect.base,
+        place=place,
+    )
 
 
 def sentences(found: GateResult) -> list[str]:
@@ -29,43 +36,59 @@ def sentences(found: GateResult) -> list[str]:
     head = before if found.ratio is None else f"{before}{text.ratio_with_interval(found.ratio)}{after}"
     if found.conclusion is GateConclusion.PASS:
         slower = found.ratio is not None and found.ratio.high is not None and found.ratio.high < 1
-        less = " It is slower, by less than that." if slower else ""
-        return [f"{head}. A slowdown of {_tolerance(found)} is excluded after {_blocks(found)}.{less}"]
+        less = tr(" It is slower, by less than that.") if slower else ""
+        return [
+            tr(
+                "{head}. A slowdown of {tolerance} is excluded after {blocks}.{less}",
+                head=head,
+                tolerance=_tolerance(found),
+                blocks=_blocks(found),
+                less=less,
+            )
+        ]
     if found.conclusion is GateConclusion.REGRESSION:
-        return [f"{head}. The candidate is slower, shown after {_blocks(found)}."]
-    return [f"{head}. {_undecided(found)}", f"Fix: {fix(found)}."]
+        return [tr("{head}. The candidate is slower, shown after {blocks}.", head=head, blocks=_blocks(found))]
+    return [f"{head}. {_undecided(found)}", tr("Fix: {fix}.", fix=fix(found))]
 
 
 def fix(found: GateResult) -> str:
     """The change that would decide an undecided gate, as a clause."""
     kind = found.obstacle.kind if found.obstacle else None
     fixes = {
-        ObstacleKind.LOAD_LIMITED: "use a higher load, as in --load 2000",
-        ObstacleKind.OTHER_BOTTLENECK: "use fewer servers with --servers, or raise the limit of that component",
-        ObstacleKind.GENERATOR: "use a lower load with --load, or more load generators",
-        ObstacleKind.REJECTIONS: "use a lower load with --load, or repair the build that rejects requests",
-        ObstacleKind.UNUSABLE: "repair the build whose trials do not count; the report has each trial's cause",
-        ObstacleKind.OTHER_WORK: "send the same mix to both builds; the report has the requests by name",
-        ObstacleKind.UNKNOWN_BOTTLENECK: "use a higher load with --load, so that servers are the bottleneck",
+        ObstacleKind.LOAD_LIMITED: tr("use a higher load, as in --load 2000"),
+        ObstacleKind.OTHER_BOTTLENECK: tr("use fewer servers with --servers, or raise the limit of that component"),
+        ObstacleKind.GENERATOR: tr("use a lower load with --load, or more load generators"),
+        ObstacleKind.REJECTIONS: tr("use a lower load with --load, or repair the build that rejects requests"),
+        ObstacleKind.UNUSABLE: tr("repair the build whose trials do not count; the report has each trial's cause"),
+        ObstacleKind.OTHER_WORK: tr("send the same mix to both builds; the report has the requests by name"),
+        ObstacleKind.UNKNOWN_BOTTLENECK: tr("use a higher load with --load, so that servers are the bottleneck"),
     }
     if kind is ObstacleKind.UNUSABLE and (steps := [side.next_step for side in found.sides if not side.usable]):
         fixes[kind] = next(filter(None, steps), fixes[kind])
     if kind in fixes:
         return fixes[kind]
     if found.effect.bound is not None:
-        return "use a higher load with --load, so that servers are the bottleneck of both builds"
-    return "measure longer, as in --time 30min, or use trials with less noise: a longer load.duration, idle machines"
+        return tr("use a higher load with --load, so that servers are the bottleneck of both builds")
+    return tr(
+        "measure longer, as in --time 30min, or use trials with less noise: a longer load.duration, idle machines"
+    )
 
 
 def _undecided(found: GateResult) -> str:
     """Why there is no conclusion."""
     if found.obstacle:
-        return f"There is no comparison: {found.obstacle.text}."
+        return tr("There is no comparison: {text}.", text=found.obstacle.text)
     if found.effect.bound is not None:
-        return f"The true ratio may lie beyond it: with {found.effect.hidden_level} {found.effect.hidden_by_text}."
-    return (
-        f"Neither a slowdown nor the absence of one by {_tolerance(found)} is shown after {found.effect.k} of at most "
-        f"{phrases.count(found.most_blocks, 'block')}."
+        return tr(
+            "The true ratio may lie beyond it: with {hidden_level} {hidden_by_text}.",
+            hidden_level=found.effect.hidden_level,
+            hidden_by_text=found.effect.hidden_by_text,
+        )
+    return tr(
+        "Neither a slowdown nor the absence of one by {tolerance} is shown after {k} of at most {most_blocks}.",
+        tolerance=_tolerance(found),
+        k=found.effect.k,
+        most_blocks=phrases.count(found.most_blocks, "block"),
     )
 
 

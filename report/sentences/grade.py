@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+from harness.language import messages, tr
 from harness.records.evidence_grade import EvidenceGrade
 from report import phrases
 
-MEANING = {
-    "A": "load generator, balancer and servers were counted and observed",
-    "B": "some counters are missing",
-    "C": "only the load generator was observed, so gains are those of the whole platform",
-}
+MEANING = messages(
+    {
+        "A": "load generator, balancer and servers were counted and observed",
+        "B": "some counters are missing",
+        "C": "only the load generator was observed, so gains are those of the whole platform",
+    }
+)
 
 
 def sentence(found: EvidenceGrade | None) -> str:
     """The grade, its meaning, and the missing evidence with the rules that lack it; empty without a valid trial."""
     if found is None:
         return ""
-    text = f"G{in_short(found)[1:]}."
+    text = tr("Grade {letter}: {meaning}.", letter=found.letter, meaning=tr(MEANING[found.letter]))
     if found.missing:
-        text += f" Missing: {phrases.joined(list(found.missing))}."
+        text += tr(" Missing: {listed}.", listed=phrases.joined(list(found.missing)))
     if found.unavailable:
-        text += f" Not available, or only in part: {', '.join(found.unavailable)}."
+        text += tr(" Not available, or only in part: {rules}.", rules=", ".join(found.unavailable))
     return text
 
 
 def in_short(found: EvidenceGrade) -> str:
     """The grade and its meaning, as part of a sentence."""
-    return f"grade {found.letter}: {MEANING[found.letter]}"
+    return tr("grade {letter}: {meaning}", letter=found.letter, meaning=tr(MEANING[found.letter]))
 
 
 def of_study(found: EvidenceGrade | None) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from harness.grid.load import level_of
 from harness.grid.server_types import ServersLevel, count
+from harness.language import around, messages, tr
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.cells.failover import CellFailover
 from harness.summarise.comparison.factors import FactorEffect
@@ -67,7 +68,7 @@ def headlines(summary: Summary) -> list[Headline]:
     Of more than three loads the largest and the smallest have a sentence of their own. A gate has its conclusion only,
     and of a quick study the first sentence reports that it is indicative.
     """
-    first = [_plain(answer.INDICATIVE)] if summary.grid.quick else []
+    first = [_plain(tr(answer.INDICATIVE))] if summary.grid.quick else []
     return first + (_all(summary) if summary.gate is None else [_gate(summary.gate)])
 
 
@@ -95,9 +96,13 @@ def _scale_up(found: ScaleUp) -> list[Headline]:
     """What each alternative to one server of the slowest type delivers, then topologies of several types."""
     known = [_gains_of(steps) for steps in (found.options, found.mixed)]
     if not any(known):
-        text_ = f"At {load_name(found.others)} {scale_up.name(found.base)} and its alternatives have no known ratio."
-        return [_plain(text_)]
-    begin = Piece(f"At {load_name(found.others)} ")
+        unknown = tr(
+            "At {load} {base} and its alternatives have no known ratio.",
+            load=load_name(found.others),
+            base=scale_up.name(found.base),
+        )
+        return [_plain(unknown)]
+    begin = Piece(tr("At {load} ", load=load_name(found.others)))
     sentences = [(begin, *_alternatives(steps, scale_up.name(found.base))) for steps in known if steps]
     return [Headline((*parts, Piece("."))) for parts in sentences]
 
@@ -109,11 +114,11 @@ def _gains_of(steps: Sequence[Gain]) -> list[Gain]:
 def _alternatives(steps: Sequence[Gain], base: str) -> Clause:
     parts: list[Piece] = []
     for place, step in enumerate(steps):
-        subject = f"{scale_up.name(step.to_servers)} {scale_up.verb(step.to_servers)} "
-        parts += [Piece("; " + subject if place else subject), *_figure(step.ratio)]
-        parts += [] if place else [Piece(f" {base}")]
+        facts = {"servers": scale_up.name(step.to_servers), "base": "" if place else scale_up.relative_to(base)}
+        parts += [Piece("; ")] if place else []
+        parts += _around(scale_up.delivers(step.to_servers), _figure(step.ratio), **facts)
         if step.linear and step is steps[-1] and " + " in str(step.to_servers):
-            parts.append(Piece(f", efficiency {text.percent(step.efficiency)}"))
+            parts.append(Piece(tr(", efficiency {efficiency}", efficiency=text.percent(step.efficiency))))
     return tuple(parts)
 
 
@@ -127,6 +132,13 @@ def _first_that_fits(candidates: Sequence[Clause]) -> Headline:
     return next((each for each in found if len(each.text.split()) <= MOST_WORDS), found[-1])
 
 
+def _around(message: str, figure: Clause, **facts: object) -> Clause:
+    """The parts of a sentence with `{figure}`."""
+    before, after = around(message, **facts)
+    parts = (*((Piece(before),) if before else ()), *figure)
+    return (*parts, Piece(after)) if after else parts
+
+
 def _figure(ratio: Interval | None, *, with_interval: bool = True) -> Clause:
     interval = text.ratio_interval(ratio)
     if not with_interval or interval == text.NOTHING:
@@ -138,8 +150,11 @@ def _load(steps: Sequence[Gain], summary: Summary) -> Headline:
     """The sentence of one load; the more steps it has, the less it gives of each."""
     least = summary.grid.evidence.statement_repeats
     few = min((step.k for step in steps if step.is_statement), default=least)
-    begin, end = Piece(f"At {load_name(steps[0].others)} "), Piece(f"{phrases.indicative(few, 'repeat', least)}.")
-    rest = (Piece(f"the table of gains has {phrases.count(len(steps), 'step')}"),)
+    begin, end = (
+        Piece(tr("At {load} ", load=load_name(steps[0].others))),
+        Piece(f"{phrases.indicative(few, 'repeat', least)}."),
+    )
+    rest = (Piece(tr("the table of gains has {steps}", steps=phrases.count(len(steps), "step"))),)
     candidates = [_range(steps[0], summary)]
     if len(steps) <= MOST_STEPS:
         candidates = [_steps(steps, with_interval=True), _steps(steps, with_interval=False), *candidates]
@@ -174,36 +189,61 @@ def _is_shared(category: GainCategory) -> bool:
 
 def _subject(step: Gain) -> str:
     few, many = step.from_servers, step.to_servers
-    if isinstance(few, int) and isinstance(many, int) and many == few + 1:
-        return f"the {phrases.ordinal(many)} server"
-    return f"going from {few} to {many} servers"
+    if isinstance(many, int) and _is_next(step):
+        return tr("the {to_servers} server", to_servers=phrases.ordinal(many))
+    return tr("going from {from_servers} to {to_servers} servers", from_servers=few, to_servers=many)
+
+
+def _is_next(step: Gain) -> bool:
+    """Whether the step adds one server."""
+    few, many = step.from_servers, step.to_servers
+    return isinstance(few, int) and isinstance(many, int) and many == few + 1
 
 
 def _beyond(level: ServersLevel) -> str:
     return phrases.cardinal(level) if isinstance(level, int) else level
 
 
+WITH_FIGURE = messages(
+    {
+        GainCategory.GAIN: "{subject} gave {figure} the throughput",
+        GainCategory.BASELINE_SUSPECT: "{subject} gave {figure}, which is super-linear",
+        GainCategory.LOWER: "{subject} lowered throughput to {figure}",
+        GainCategory.INDISTINCT: "{subject} made no measurable difference, {figure}",
+    }
+)
+
+
 def _clause(group: Sequence[Gain], *, with_interval: bool) -> Clause:
     """What one step shows, or what several that are alike do."""
     step, several = group[0], len(group) > 1
-    subject = f"servers beyond {_beyond(step.from_servers)}" if several else _subject(step)
+    subject = (
+        tr("servers beyond {from_servers}", from_servers=_beyond(step.from_servers)) if several else _subject(step)
+    )
     figure = _figure(step.ratio, with_interval=with_interval)
-    idle = "added idle servers" if subject.startswith("going") else f"{'were' if several else 'was'} idle"
-    unknown = "have" if several else "has"
+    jumps = not several and not _is_next(step)
     ratio = step.ratio
     least = ratio and Interval(ratio.low if ratio.low is not None else ratio.value, None, None)
-    clauses: dict[GainCategory, Clause] = {
-        GainCategory.GAIN: (Piece(f"{subject} gave "), *figure, Piece(" the throughput")),
-        GainCategory.BASELINE_SUSPECT: (Piece(f"{subject} gave "), *figure, Piece(", which is super-linear")),
-        GainCategory.LOWER_BOUND: (Piece(f"{subject} gave at least "), *_figure(least)),
-        GainCategory.LOWER: (Piece(f"{subject} lowered throughput to "), *figure),
-        GainCategory.INDISTINCT: (Piece(f"{subject} made no measurable difference, "), *figure),
-        GainCategory.IDLE: (Piece(f"{subject} {idle}"),),
-        GainCategory.NOT_MEASURABLE: (Piece(f"{subject} {unknown} no measurable gain"),),
-        GainCategory.NONE: (Piece(f"{subject} {unknown} no known gain"),),
-        GainCategory.ONLY_LARGER: (Piece(f"only {servers_of(step.to_servers)} served the load"),),
-    }
-    return clauses[step.category]
+    plain = messages(
+        {
+            GainCategory.IDLE: "{subject} added idle servers"
+            if jumps
+            else "{subject} were idle"
+            if several
+            else "{subject} was idle",
+            GainCategory.NOT_MEASURABLE: "{subject} have no measurable gain"
+            if several
+            else "{subject} has no measurable gain",
+            GainCategory.NONE: "{subject} have no known gain" if several else "{subject} has no known gain",
+        }
+    )
+    if step.category is GainCategory.ONLY_LARGER:
+        return (Piece(tr("only {servers} served the load", servers=servers_of(step.to_servers))),)
+    if step.category in plain:
+        return (Piece(tr(plain[step.category], subject=subject)),)
+    if step.category is GainCategory.LOWER_BOUND:
+        return _around("{subject} gave at least {figure}", _figure(least), subject=subject)
+    return _around(WITH_FIGURE[step.category], figure, subject=subject)
 
 
 def _range(step: Gain, summary: Summary) -> Clause:
@@ -212,12 +252,16 @@ def _range(step: Gain, summary: Summary) -> Clause:
     if whole is None or whole.ratio is None or not whole.is_statement:
         return ()
     low, high = servers_of(whole.from_servers), whole.to_servers
-    parts = [Piece("throughput grew "), *_figure(whole.ratio), Piece(f" from {low} to {high}")]
+    parts = [*_around("throughput grew {figure} from {low} to {high}", _figure(whole.ratio), low=low, high=high)]
     last = [run for run in summary.gain_runs if run.others == step.others][-1:]
     for run in last:
         if run.category in (GainCategory.IDLE, GainCategory.INDISTINCT):
-            added = "were idle" if run.category is GainCategory.IDLE else "made no measurable difference"
-            parts.append(Piece(f"; servers beyond {_beyond(run.from_servers)} {added}"))
+            rest = messages(
+                "; servers beyond {servers} were idle"
+                if run.category is GainCategory.IDLE
+                else "; servers beyond {servers} made no measurable difference"
+            )
+            parts.append(Piece(tr(rest, servers=_beyond(run.from_servers))))
     return tuple(parts)
 
 
@@ -230,7 +274,7 @@ def _capacities(summary: Summary) -> list[Headline]:
 
 def _capacity(group: Sequence[Capacity]) -> Headline:
     levels = load_name(group[0].others)
-    begin = Piece("Within the objectives " + (f"and with {levels} " if levels else ""))
+    begin = Piece(tr("Within the objectives ") + (tr("and with {levels} ", levels=levels) if levels else ""))
     ends = [group[0], group[-1]] if len(group) > 1 else [group[0]]
     shown = [group if len(group) <= MOST_TOPOLOGIES else ends, ends, ends[-1:]]
     return _first_that_fits([(begin, *_amounts(each), Piece(".")) for each in shown])
@@ -240,11 +284,10 @@ def _amounts(group: Sequence[Capacity]) -> Clause:
     parts: list[Piece] = []
     for number, one in enumerate(group):
         servers = phrases.cardinal(one.servers)
-        verb = "sustains" if one.servers == 1 else "sustain"
-        named = f"{phrases.count(one.servers, 'server').replace(str(one.servers), servers, 1)} {verb} "
+        named = tr("{servers} server sustains " if one.servers == 1 else "{servers} servers sustain ", servers=servers)
         amount, interval = estimates.amount(one), estimates.interval(one)
-        parts.append(Piece(f", {servers} " if number else named))
-        parts.append(Piece("an unknown load" if amount == text.NOTHING else amount, Size.FIGURE))
+        parts.append(Piece(tr(", {servers} ", servers=servers) if number else named))
+        parts.append(Piece(tr("an unknown load") if amount == text.NOTHING else amount, Size.FIGURE))
         parts += [Piece(f" {interval}", Size.INTERVAL)] if interval else []
     return tuple(parts)
 
@@ -270,17 +313,23 @@ def _size(effect: FactorEffect) -> tuple[int, float]:
 
 
 def _effect(effect: FactorEffect) -> Headline:
-    begin = f"At {load_name({name: level for name, level in effect.rest.items() if name != 'servers'})}"
-    what = f"{begin} {effect.factor} {effect.level} instead of {effect.base}"
-    servers = f"with {phrases.topology(effect.rest)}"
+    begin = tr("At {load}", load=load_name({name: level for name, level in effect.rest.items() if name != "servers"}))
+    what = tr(
+        "{begin} {factor} {level} instead of {base}",
+        begin=begin,
+        factor=effect.factor,
+        level=effect.level,
+        base=effect.base,
+    )
+    servers = tr("with {rest}", rest=phrases.topology(effect.rest))
     if effect.ratio is None or effect.obstacle or effect.conclusion is Conclusion.NOT_MEASURABLE:
-        return _plain(f"{what} has no measurable effect {servers}.")
+        return _plain(tr("{what} has no measurable effect {servers}.", what=what, servers=servers))
     if effect.conclusion is Conclusion.INDISTINCT:
-        return Headline(
-            (Piece(f"{what} made no measurable difference {servers}, "), *_figure(effect.ratio), Piece("."))
-        )
-    bound = f"{effect.bound} " if effect.bound else ""
-    return Headline((Piece(f"{what} gave {bound}"), *_figure(effect.ratio), Piece(f" the throughput {servers}.")))
+        same = messages("{what} made no measurable difference {servers}, {figure}.")
+        return Headline(_around(same, _figure(effect.ratio), what=what, servers=servers))
+    bound = f"{tr(effect.bound)} " if effect.bound else ""
+    gave = messages("{what} gave {bound}{figure} the throughput {servers}.")
+    return Headline(_around(gave, _figure(effect.ratio), what=what, bound=bound, servers=servers))
 
 
 def _failovers(failovers: Sequence[CellFailover]) -> list[Headline]:
@@ -290,11 +339,14 @@ def _failovers(failovers: Sequence[CellFailover]) -> list[Headline]:
         return []
     one = max(measured, key=lambda each: (level_of(each.cell), each.servers, each.failed_servers))
     load = load_name({name: level for name, level in one.others.items() if name != "fail_servers"})
-    parts = [Piece(f"At {load} {one.failed_servers} of {phrases.count(one.servers, 'server')} failed: ")]
-    failed = mean_count(one.failed) if one.failed is not None and one.failed.most else "no"
-    parts += [Piece(failed, Size.FIGURE), Piece(" requests failed")]
+    facts = {"load": load, "number": one.failed_servers, "servers": phrases.count(one.servers, "server")}
+    if one.failed is not None and one.failed.most:
+        failed = (Piece(mean_count(one.failed), Size.FIGURE),)
+        parts = _around("At {load} {number} of {servers} failed: {figure} requests failed", failed, **facts)
+    else:
+        parts = (Piece(tr("At {load} {number} of {servers} failed: no request failed", **facts)),)
     if one.left is not None:
-        parts += [Piece(", and "), Piece(mean_share(one.left), Size.FIGURE), Piece(" of the throughput remained")]
+        parts += _around(", and {figure} of the throughput remained", (Piece(mean_share(one.left), Size.FIGURE),))
     return [Headline((*parts, Piece(".")))]
 
 
@@ -304,19 +356,31 @@ def _target(summary: Summary) -> list[Headline]:
     if not found:
         return []
     choice = found.choice
-    begin = Piece(f"For {estimates.required(choice.per_s)} ")
+    per_s = estimates.required(choice.per_s)
     if choice.best is None:
-        state = (
-            "no measured topology is sufficient" if choice.fit is Fit.NO else "no topology was shown to be sufficient"
+        none = messages(
+            "For {per_s} no measured topology is sufficient."
+            if choice.fit is Fit.NO
+            else "For {per_s} no topology was shown to be sufficient."
         )
-        return [Headline((begin, Piece(f"{state}.")))]
-    return [Headline((begin, Piece(estimates.topology(choice.best), Size.FIGURE), Piece(_suffices(choice))))]
+        return [_plain(tr(none, per_s=per_s))]
+    usd = ""
+    if choice.priced:
+        usd = tr(": {usd_per_hour} USD per hour", usd_per_hour=text.usd(choice.best.usd_per_hour))
+    best = (Piece(estimates.topology(choice.best), Size.FIGURE),)
+    return [Headline(_around(_suffices(choice, choice.best.servers), best, per_s=per_s, usd=usd))]
 
 
-def _suffices(choice: Choice) -> str:
-    best = choice.best
-    usd = f": {text.usd(best.usd_per_hour)} USD per hour" if best and choice.priced else ""
+def _suffices(choice: Choice, servers: int) -> str:
+    """The message about the best topology, which has this number of servers."""
     if choice.fit is not Fit.YES:
-        return f" may be sufficient{usd}."
-    verb = "is" if best and best.servers == 1 else "are"
-    return f" {verb} {'the cheapest sufficient topology' if choice.priced else 'sufficient'}{usd}."
+        return messages("For {per_s} {figure} may be sufficient{usd}.")
+    if choice.priced:
+        return messages(
+            "For {per_s} {figure} is the cheapest sufficient topology{usd}."
+            if servers == 1
+            else "For {per_s} {figure} are the cheapest sufficient topology{usd}."
+        )
+    return messages(
+        "For {per_s} {figure} is sufficient{usd}." if servers == 1 else "For {per_s} {figure} are sufficient{usd}."
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.grid.load import level_of
+from harness.language import tr
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.summarise.gains.gain import Gain, GainKind
@@ -20,13 +21,15 @@ def sentences(study: StudyRecord, trials: Mapping[str, TrialData]) -> list[str]:
     took = [
         (data.record.load_s or 0.0) + (data.record.overhead_s or 0.0) for data in trials.values() if data.record.load_s
     ]
-    first = f"{len(study.plan) - len(left)} of {phrases.count(len(study.plan), 'trial')} measured"
+    first = tr(
+        "{plan} of {plan_2} measured", plan=len(study.plan) - len(left), plan_2=phrases.count(len(study.plan), "trial")
+    )
     if took:
-        first += f", about {phrases.duration(sum(took) / len(took) * len(left))} left"
+        first += tr(", about {took} left", took=phrases.duration(sum(took) / len(took) * len(left)))
     if study.stopping and study.stopping.until is not None:
-        first += "; more blocks follow while the gains are too imprecise"
-    more = "" if len(left) <= SHOWN else f", and {len(left) - SHOWN} more"
-    return [f"{first}.", f"Next: {', '.join(left[:SHOWN])}{more}."]
+        first += tr("; more blocks follow while the gains are too imprecise")
+    more = "" if len(left) <= SHOWN else tr(", and {left} more", left=len(left) - SHOWN)
+    return [f"{first}.", tr("Next: {listed}{more}.", listed=", ".join(left[:SHOWN]), more=more)]
 
 
 def after_first_block(gains: Sequence[Gain]) -> list[str]:
@@ -34,10 +37,13 @@ def after_first_block(gains: Sequence[Gain]) -> list[str]:
     shown: dict[str, list[str]] = {}
     for gain in sorted(gains, key=lambda each: -level_of(each.others)):
         if gain.ratio is not None and gain.is_statement:
-            bound = "at least " if gain.kind is GainKind.LOWER_BOUND else ""
-            step = f"{gain.step} servers: {bound}{text.ratio(gain.ratio)}"
+            bound = tr("at least ") if gain.kind is GainKind.LOWER_BOUND else ""
+            step = tr("{step} servers: {bound}{ratio}", step=gain.step, bound=bound, ratio=text.ratio(gain.ratio))
             shown.setdefault(gain.load, []).append(step)
     if shown:
-        return [f"after 1 block at {load}: {', '.join(steps)}, preliminary" for load, steps in shown.items()]
+        return [
+            tr("after 1 block at {load}: {listed}, preliminary", load=load, listed=", ".join(steps))
+            for load, steps in shown.items()
+        ]
     why = next((f" ({gain.reason})" for gain in gains if gain.reason), "")
-    return [f"after 1 block: no gain is measurable yet{why}"]
+    return [tr("after 1 block: no gain is measurable yet{why}", why=why)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.judge.failure_share import Failing
+from harness.language import tr
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.summary import Summary
@@ -54,6 +55,11 @@ def _sentence(cells: list[tuple[Failing, str]], of: int) -> str:
         return f"{begin}."
     if len(cells) <= MOST_CELLS:
         rest = [f"{text.percent(failing.share)} ({name})" for failing, name in others]
-        return f"{begin}; also rejected or failed: {phrases.joined(rest)}."
-    where = "in every cell" if len(cells) == of else f"in {len(cells)} of {of} cells"
-    return f"{begin}; {text.percent(cells[-1][0].share)} or more were rejected or failed {where}."
+        return tr("{begin}; also rejected or failed: {rest}.", begin=begin, rest=phrases.joined(rest))
+    where = tr("in every cell") if len(cells) == of else tr("in {cells} of {of} cells", cells=len(cells), of=of)
+    return tr(
+        "{begin}; {share} or more were rejected or failed {where}.",
+        begin=begin,
+        share=text.percent(cells[-1][0].share),
+        where=where,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.grid.schema import Grid
+from harness.language import tr
 from harness.summarise.gains.response_times import ResponseTimeChange
 from harness.summarise.statistics.conclusion import Conclusion
 from report import format as text
@@ -19,7 +20,7 @@ def change(found: ResponseTimeChange | None, grid: Grid) -> str:
     """
     if found is None or found.obstacle:
         return ""
-    clauses = [_clause("median response time", *found.ends_ms["p50"], found.conclusion("p50"))]
+    clauses = [_clause(tr("median response time"), *found.ends_ms["p50"], found.conclusion("p50"))]
     if grid.objectives.p95_s is not None:  # compared with failures among the requests
         clauses.append(_clause("p95", *found.ends_ms["p95"], found.conclusion("p95")))
     return phrases.joined([clause for clause in clauses if clause])
@@ -30,5 +31,11 @@ def _clause(name: str, before: float | None, after: float | None, conclusion: Co
         return ""
     if max(before, after) < SMALLEST * min(before, after):
         return ""
-    verb = "fell" if after < before else "rose"
-    return f"the {name} {verb} from {text.milliseconds(before)} to {text.milliseconds(after)} ms"
+    verb = tr("fell") if after < before else tr("rose")
+    return tr(
+        "the {name} {verb} from {before} to {after} ms",
+        name=name,
+        verb=verb,
+        before=text.milliseconds(before),
+        after=text.milliseconds(after),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.language import tr
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.summary import Summary
 from report import format as text
@@ -11,16 +12,34 @@ def sentence(summary: Summary) -> str:
     """The universal scalability law by load; below six topologies the efficiencies."""
     clauses = []
     for load, law in summary.usl_fits.items():
-        unknown = f"; not identifiable: {', '.join(law.not_identifiable)}" if law.not_identifiable else ""
-        peak = f"; maximum throughput near {law.peak_servers:.0f} servers" if law.peak_servers else ""
+        unknown = (
+            tr("; not identifiable: {listed}", listed=", ".join(law.not_identifiable)) if law.not_identifiable else ""
+        )
+        peak = (
+            tr("; maximum throughput near {peak_servers:.0f} servers", peak_servers=law.peak_servers)
+            if law.peak_servers
+            else ""
+        )
         clauses.append(
-            f"at {load}: σ = {law.sigma.value:.3f} [{law.sigma.low:.3f}, {law.sigma.high:.3f}], "
-            f"κ = {law.kappa.value:.4f} [{law.kappa.low:.4f}, {law.kappa.high:.4f}]{unknown}; "
-            f"expected for {law.next_servers} servers: {text.rate_interval(law.next)} req/s{peak}"
+            tr(
+                "at {load}: σ = {value:.3f} [{low:.3f}, {high:.3f}], κ = {value_2:.4f} [{low_2:.4f}, "
+                "{high_2:.4f}]{unknown}; expected for {next_servers} servers: {next} req/s{peak}",
+                load=load,
+                value=law.sigma.value,
+                low=law.sigma.low,
+                high=law.sigma.high,
+                value_2=law.kappa.value,
+                low_2=law.kappa.low,
+                high_2=law.kappa.high,
+                unknown=unknown,
+                next_servers=law.next_servers,
+                next=text.rate_interval(law.next),
+                peak=peak,
+            )
         )
     if clauses:
         return "; ".join(clauses)
-    missing = "no law of scalability is fitted: it needs six topologies with a server bottleneck at one load"
+    missing = tr("no law of scalability is fitted: it needs six topologies with a server bottleneck at one load")
     return "; ".join([*_efficiencies(summary), missing])
 
 
@@ -33,10 +52,15 @@ def _efficiencies(summary: Summary) -> list[str]:
             for servers, efficiency in found.efficiency.items()
         )
         serial = ", ".join(f"{fraction:.3f}".replace("-", "−") for fraction in found.serial_fraction.values())
-        suspect = "; it falls, which neither contention nor coherency explains: the smallest topology is suspect"
+        suspect = tr("; it falls, which neither contention nor coherency explains: the smallest topology is suspect")
         clauses.append(
-            f"at {load} {each} relative to the smallest topology, serial fraction (Karp–Flatt) {serial}"
-            f"{suspect if found.baseline_suspect else ''}"
+            tr(
+                "at {load} {each} relative to the smallest topology, serial fraction (Karp–Flatt) {serial}{suspect}",
+                load=load,
+                each=each,
+                serial=serial,
+                suspect=suspect if found.baseline_suspect else "",
+            )
         )
     return clauses
 

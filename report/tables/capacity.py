@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.grid.objectives import in_words
+from harness.language import messages, tr
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.statistics.conclusion import Conclusion
@@ -11,21 +12,23 @@ from report import estimates, phrases
 from report import format as text
 from report.elements import Table
 
-OBJECTIVES = {"error_rate": "errors"}
-COLUMNS = [
-    "topology",
-    "capacity",
-    "95 % interval",
-    "missed first",
-    "gain",
-    "95 % interval",
-    "efficiency",
-    "blocks",
-    "requests",
-    "by formula",
-    "N−1 capacity",
-    "conclusion",
-]
+OBJECTIVES = messages({"error_rate": "errors"})
+COLUMNS = messages(
+    [
+        "topology",
+        "capacity",
+        "95 % interval",
+        "missed first",
+        "gain",
+        "95 % interval",
+        "efficiency",
+        "blocks",
+        "requests",
+        "by formula",
+        "N−1 capacity",
+        "conclusion",
+    ]
+)
 
 
 def table(summary: Summary) -> Table | None:
@@ -45,26 +48,30 @@ def _row(one: Capacity, gain: CapacityGain | None) -> list[str]:
         one.name.replace(" ", "\u00a0", 1),
         estimates.amount(one),
         estimates.interval(one) or text.NOTHING,
-        OBJECTIVES.get(one.first_missed) or in_words(one.first_missed) or text.NOTHING,
+        tr(OBJECTIVES.get(one.first_missed, "")) or in_words(one.first_missed) or text.NOTHING,
         f"≥ {text.ratio(ratio.value)}" if floor and ratio else text.ratio(ratio),
         text.NOTHING if floor else text.ratio_interval(ratio),
         estimates.efficiency(gain) if gain and ratio else text.NOTHING,
         str(one.blocks),
         text.rate(one.requests),
         text.NOTHING if reference is None else estimates.load(reference, one.factor),
-        "none" if one.servers == 1 else estimates.with_interval(n_minus_1) if n_minus_1 else text.NOTHING,
+        tr("none") if one.servers == 1 else estimates.with_interval(n_minus_1) if n_minus_1 else text.NOTHING,
         ": ".join(filter(None, (gain.conclusion_text if gain else "", (gain.reason if gain else "") or one.reason)))
         or text.NOTHING,
     ]
 
 
 def _note(summary: Summary) -> str:
-    unit = "offered requests per second" if summary.grid.is_open else "users"
+    unit = tr("offered requests per second") if summary.grid.is_open else tr("users")
     sentences = [
-        f"Capacity: the largest load with {estimates.objectives(summary.grid)}, in {unit}; a failed request counts as "
-        "late. Nothing is extrapolated beyond the measured loads. The gain is relative to the next smaller topology. "
-        "N−1 capacity: the capacity with one server fewer, after the balancer has removed a failed server; a grid with "
-        "fail_servers measures the requests lost until then.",
+        tr(
+            "Capacity: the largest load with {grid}, in {unit}; a failed request counts as late. Nothing "
+            "is extrapolated beyond the measured loads. The gain is relative to the next smaller "
+            "topology. N−1 capacity: the capacity with one server fewer, after the balancer has removed "
+            "a failed server; a grid with fail_servers measures the requests lost until then.",
+            grid=estimates.objectives(summary.grid),
+            unit=unit,
+        ),
         *_n_minus_1(summary),
     ]
     exact = [
@@ -73,11 +80,13 @@ def _note(summary: Summary) -> str:
         if one.reference is not None
     ]
     if exact:
-        sentences.append(f"By formula (M/D/c), for paced servers: {', '.join(exact)}.")
+        sentences.append(tr("By formula (M/D/c), for paced servers: {listed}.", listed=", ".join(exact)))
     if any(gain.conclusion is Conclusion.SUPER_LINEAR for gain in summary.capacity_gains):
         sentences.append(
-            "Super-linear gains are expected: with more servers, random queueing decreases, so capacity grows faster "
-            "than the number of servers."
+            tr(
+                "Super-linear gains are expected: with more servers, random queueing decreases, so capacity "
+                "grows faster than the number of servers."
+            )
         )
     return " ".join(sentences)
 
@@ -87,13 +96,18 @@ def _n_minus_1(summary: Summary) -> list[str]:
     failing = [one for one in summary.capacities if one.n_minus_1 is not None]
     sentences: list[str] = []
     stays = [summary.grid.balancer_of(one.others) for one in failing if one.removes_failed is False]
-    sentences += dict.fromkeys(balancer.failed_server_stays for balancer in stays)
+    sentences += dict.fromkeys(tr(balancer.failed_server_stays) for balancer in stays)
     if summary.server_spread is not None and summary.server_spread.differs:
         for left in (one.n_minus_1 for one in failing):
             if left is not None and left.hosts:
-                turn = " in turn" if len(left.hosts) > left.servers else ""
+                turn = tr(" in turn") if len(left.hosts) > left.servers else ""
                 many = phrases.count(left.servers + 1, "server")
                 sentences.append(
-                    f"The servers differ: N−1 of {many} was measured with {phrases.joined(list(left.hosts))}{turn}."
+                    tr(
+                        "The servers differ: N−1 of {many} was measured with {list}{turn}.",
+                        many=many,
+                        list=phrases.joined(list(left.hosts)),
+                        turn=turn,
+                    )
                 )
     return sentences

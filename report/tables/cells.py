@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.grid.load import RATE
+from harness.language import messages, tr
 from harness.records.reasons import ReasonKind
 from harness.records.trial import Component, TrialData
 from harness.summarise.cells.cell import CellSummary
@@ -14,12 +15,12 @@ from report.elements import Table, anchor, by_cell, cell_name, link
 from report.tables import reason_phrases
 
 OF_NETWORK = ((ReasonKind.RETRANSMITS, "retransmitted"), (ReasonKind.OVER_ALLOWANCE, "over_allowance"))  # figures
-BUILDS = ["build", "image", "req/s", "p50 (ms)", "p95 (ms)", "failed", "bottleneck", "valid trials"]
-LIMITS = (
+BUILDS = messages(["build", "image", "req/s", "p50 (ms)", "p95 (ms)", "failed", "bottleneck", "valid trials"])
+LIMITS = messages(
     "The limits in brackets hold although the study looked at its data after every pair of blocks: the lower one in "
     "97 %, the upper one in 99 % of studies. All other intervals of this report are those of a single look."
 )
-SHARED_COLUMNS = ("dependency CPU", "its connections")  # only of studies with dependencies
+SHARED_COLUMNS = messages(("dependency CPU", "its connections"))  # only of studies with dependencies
 UNSTEADY = "*"  # flags a latency that is not steady
 
 
@@ -32,12 +33,12 @@ def throughput_table(cells: Sequence[CellSummary]) -> Table:
             text.rate(cell.tps_peak),
             text.rate(cell.tps.value / cell.servers if cell.tps else None),
             text.percent(cell.error_rate, 1),
-            f"{cell.usable} of {cell.trials}",
-            cell.outcome.replace("_", " "),
+            tr("{usable} of {trials}", usable=cell.usable, trials=cell.trials),
+            tr(cell.outcome),
         ]
         for cell in cells
     ]
-    columns = ["cell", "TPS", "peak TPS", "TPS per server", "errors", "valid trials", "outcome"]
+    columns = messages(["cell", "TPS", "peak TPS", "TPS per server", "errors", "valid trials", "outcome"])
     return Table(columns=columns, rows=rows, right=(1, 2, 3, 4, 5), links=tuple(link(cell.cell) for cell in cells))
 
 
@@ -47,19 +48,10 @@ def bottleneck_table(cells: Sequence[CellSummary], trials: Mapping[str, TrialDat
     mine, shared = by_cell(trials), _has_dependencies(trials)
     return Table(
         columns=[
-            "cell",
-            "bottleneck",
-            "server CPU",
-            "throttled",
-            "slots",
-            "balancer CPU",
-            "generator CPU",
+            *messages(("cell", "bottleneck", "server CPU", "throttled", "slots", "balancer CPU", "generator CPU")),
             *SHARED_COLUMNS[: 2 * shared],
-            "share of offered load" if is_open else "share of users’ maximum rate",
-            "R / R0",
-            "retransmitted",
-            "over allowance",
-            "reason",
+            messages("share of offered load" if is_open else "share of users’ maximum rate"),
+            *messages(("R / R0", "retransmitted", "over allowance", "reason")),
         ],
         rows=[_bottleneck_row(cell, mine.get(anchor(cell.cell), []), is_open=is_open, shared=shared) for cell in cells],
         right=tuple(range(2, 11 + 2 * shared)),
@@ -84,7 +76,7 @@ def _bottleneck_row(
 
     return [
         cell_name(cell),
-        cell.bottleneck if cell.usable else _suspected(trials),
+        tr(cell.bottleneck) if cell.usable else _suspected(trials),
         text.percent(mean("server_cpu")),
         text.percent(mean("server_throttled")),
         text.percent(mean("server_slots")),
@@ -101,7 +93,7 @@ def _bottleneck_row(
 def _suspected(trials: Sequence[TrialData]) -> str:
     """The bottleneck of trials of which none is valid, where they agree."""
     found = {data.record.component for data in trials}
-    return found.pop() if len(found) == 1 and Component.UNKNOWN not in found else text.NOTHING
+    return tr(found.pop()) if len(found) == 1 and Component.UNKNOWN not in found else text.NOTHING
 
 
 def _ratio(response_s: float | None, unloaded_s: float | None) -> str:
@@ -116,12 +108,12 @@ def latency_table(cells: Sequence[CellSummary], trials: Mapping[str, TrialData])
             cell_name(cell),
             *(_milliseconds(cell, percentile) for percentile in ("p50", "p95", "p99")),
             text.percent(cell.error_rate, 1),
-            _failures(mine.get(anchor(cell.cell), [])) or ("none" if cell.trials else text.NOTHING),
+            _failures(mine.get(anchor(cell.cell), [])) or (tr("none") if cell.trials else text.NOTHING),
         ]
         for cell in cells
     ]
     return Table(
-        columns=["cell", "p50 ms", "p95 ms", "p99 ms", "errors", "failures"],
+        columns=messages(["cell", "p50 ms", "p95 ms", "p99 ms", "errors", "failures"]),
         rows=rows,
         right=(1, 2, 3, 4),
         links=tuple(link(cell.cell) for cell in cells),
@@ -144,10 +136,18 @@ def _milliseconds(cell: CellSummary, percentile: str) -> str:
 
 def _unsteady(cells: Sequence[CellSummary]) -> str:
     """Rule E10: the latencies that are not steady, and why; empty for none."""
-    found = [f"{cell_name(cell)} (the mean {cell.latency_unsteady})" for cell in cells if cell.latency_unsteady]
+    found = [
+        tr("{cell} (the mean {latency_unsteady})", cell=cell_name(cell), latency_unsteady=cell.latency_unsteady)
+        for cell in cells
+        if cell.latency_unsteady
+    ]
     if not found:
         return ""
-    return f"{UNSTEADY} Not steady, unlike throughput: {'; '.join(found)}. Fix: a longer ramp_up and duration."
+    return tr(
+        "{mark} Not steady, unlike throughput: {listed}. Fix: a longer ramp_up and duration.",
+        mark=UNSTEADY,
+        listed="; ".join(found),
+    )
 
 
 def build_table(found: GateResult | None) -> Table | None:
@@ -155,8 +155,11 @@ def build_table(found: GateResult | None) -> Table | None:
     if found is None:
         return None
     effect, (baseline, candidate) = found.effect, found.sides
-    rows = [_build_row("baseline", str(effect.base), baseline), _build_row("candidate", str(effect.level), candidate)]
-    return Table(columns=BUILDS, rows=rows, right=(2, 3, 4, 5, 7), note=LIMITS)
+    rows = [
+        _build_row(tr("baseline"), str(effect.base), baseline),
+        _build_row(tr("candidate"), str(effect.level), candidate),
+    ]
+    return Table(columns=BUILDS, rows=rows, right=(2, 3, 4, 5, 7), note=tr(LIMITS))
 
 
 def _build_row(build: str, image: str, cell: CellSummary) -> list[str]:
@@ -167,6 +170,6 @@ def _build_row(build: str, image: str, cell: CellSummary) -> list[str]:
         text.milliseconds(cell.latency_ms.get("p50")),
         text.milliseconds(cell.latency_with_failures_ms.get("p95")),
         text.percent(cell.error_rate, 1),
-        str(cell.bottleneck),
-        f"{cell.usable} of {cell.trials}",
+        tr(cell.bottleneck),
+        tr("{usable} of {trials}", usable=cell.usable, trials=cell.trials),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.grid.objectives import Objectives
+from harness.language import messages, tr
 from harness.records.trial import Component
 from harness.summarise.cost import CostSummary
 from harness.summarise.sustainable_rate import SustainableRate
@@ -14,8 +15,8 @@ from report import estimates
 from report import format as text
 from report.elements import Table
 
-COLUMNS = ("topology", "throughput, /s", "basis")
-PRICED_COLUMNS = ("topology", "USD per hour", "throughput, /s", "USD per million", "basis")
+COLUMNS = messages(("topology", "throughput, /s", "basis"))
+PRICED_COLUMNS = messages(("topology", "USD per hour", "throughput, /s", "USD per million", "basis"))
 
 
 def table(costs: CostSummary, target: float | None, objectives: Objectives, factor: float) -> Table:
@@ -24,7 +25,9 @@ def table(costs: CostSummary, target: float | None, objectives: Objectives, fact
     priced = any(option.usd_per_hour is not None for option in options)
     columns = PRICED_COLUMNS if priced else COLUMNS
     return Table(
-        columns=[*columns] if target is None else [*columns, f"sufficient for {estimates.required(target)}"],
+        columns=[*columns]
+        if target is None
+        else [*columns, tr("sufficient for {target}", target=estimates.required(target))],
         rows=[_row(option, has_target=target is not None, priced=priced) for option in options],
         right=(1, 2, 3) if priced else (1,),
         note=_note(options, objectives, factor, priced=priced),
@@ -35,26 +38,30 @@ def _row(option: TopologyCost, *, has_target: bool, priced: bool) -> list[str]:
     found = option.rate
     hourly, million = ([text.usd(each)] if priced else [] for each in (option.usd_per_hour, option.usd_per_million))
     row = [estimates.topology(option), *hourly, estimates.throughput(found, "≥ "), *million, _basis(found)]
-    return [*row, str(option.at_target)] if has_target else row
+    return [*row, tr(option.at_target or text.NOTHING)] if has_target else row
 
 
 def _basis(found: SustainableRate | None) -> str:
     if found is None:
-        return "no valid trial"
+        return tr("no valid trial")
     if found.by_objectives:
         if found.upper_bound:
-            return "objectives missed at all measured loads"
+            return tr("objectives missed at all measured loads")
         if found.missed_at is not None:
-            return "objectives met at the one load, missed at the other"
-        return "objectives met at all measured loads" if found.lower_bound else "the capacity"
-    bottleneck = "load-limited" if found.bottleneck.is_load else _bottleneck(found.bottleneck)
-    return f"{bottleneck} at {load_name(found.load)}"
+            return tr("objectives met at the one load, missed at the other")
+        return tr("objectives met at all measured loads") if found.lower_bound else tr("the capacity")
+    bottleneck = tr("load-limited") if found.bottleneck.is_load else _bottleneck(found.bottleneck)
+    return tr("{bottleneck} at {load}", bottleneck=bottleneck, load=load_name(found.load))
 
 
 def _bottleneck(component: Component) -> str:
     if component == Component.UNKNOWN:
-        return "bottleneck unknown"
-    return "the servers were the bottleneck" if component == Component.SERVER else f"the {component} was the bottleneck"
+        return tr("bottleneck unknown")
+    return (
+        tr("the servers were the bottleneck")
+        if component == Component.SERVER
+        else tr("the {component} was the bottleneck", component=component)
+    )
 
 
 def _note(options: Sequence[TopologyCost], objectives: Objectives, factor: float, *, priced: bool) -> str:
@@ -62,17 +69,22 @@ def _note(options: Sequence[TopologyCost], objectives: Objectives, factor: float
     sentences = []
     if priced:
         sentences.append(
-            "USD per hour: the servers of the topology and the balancer at the inventory’s prices, without the load "
-            "generator. USD per million requests: at the throughput of the table; a lower load costs more per request."
+            tr(
+                "USD per hour: the servers of the topology and the balancer at the inventory’s prices, "
+                "without the load generator. USD per million requests: at the throughput of the table; a "
+                "lower load costs more per request."
+            )
         )
     if any(one.by_objectives for one in known):
-        sentences.append("The throughput is the capacity, the largest load that meets the objectives.")
+        sentences.append(tr("The throughput is the capacity, the largest load that meets the objectives."))
     elif objectives.p95 is not None or objectives.error_rate is not None:
-        sentences.append("The throughput is the largest one measured that meets the objectives.")
+        sentences.append(tr("The throughput is the largest one measured that meets the objectives."))
     else:
-        sentences.append("The throughput is the saturated one, with any response time; objectives would limit that.")
+        sentences.append(
+            tr("The throughput is the saturated one, with any response time; objectives would limit that.")
+        )
     if any(one.lower_bound for one in known):
-        sentences.append("≥: a throughput that was measured at a load below saturation.")
+        sentences.append(tr("≥: a throughput that was measured at a load below saturation."))
     if factor != 1:
-        sentences.append(f"Rates are nominal: {factor:g} times the measured ones (time scaling).")
+        sentences.append(tr("Rates are nominal: {factor:g} times the measured ones (time scaling).", factor=factor))
     return " ".join(sentences)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.grid.thresholds import Thresholds
+from harness.language import messages, tr
 from harness.summarise.cells.failover import CellFailover, Spread
 from harness.words import load_name
 from report import format as text
@@ -12,21 +13,23 @@ from report import phrases
 from report.elements import Table, link
 from report.spreads import mean_count, mean_seconds, mean_share
 
-COLUMNS = [
-    "cell",
-    "failed servers",
-    "trials",
-    "failed requests",
-    "by the balancer",
-    "failing for",
-    "throughput recovered after",
-    "remaining throughput",
-    "failing afterwards",
-    "response time before → after",
-    "response time recovered after",
-    "p95 recovered after",
-    "p95 ms",
-]
+COLUMNS = messages(
+    [
+        "cell",
+        "failed servers",
+        "trials",
+        "failed requests",
+        "by the balancer",
+        "failing for",
+        "throughput recovered after",
+        "remaining throughput",
+        "failing afterwards",
+        "response time before → after",
+        "response time recovered after",
+        "p95 recovered after",
+        "p95 ms",
+    ]
+)
 
 
 def table(failovers: Sequence[CellFailover], limits: Thresholds) -> Table | None:
@@ -61,14 +64,17 @@ def _row(one: CellFailover) -> list[str]:
 
 
 def _note(limits: Thresholds) -> str:
-    return (
-        "Means over trials, with the smallest and the largest in brackets. Times count from the end of the server "
-        "processes, in whole seconds of the load generator, so each is up to one second too long. Throughput has "
-        f"recovered when it stays at {text.percent(limits.recovered_throughput)} of the expected value: its previous "
-        "value where the cell was load-limited, else the share of the remaining servers. Response times have "
-        f"recovered when their mean stays within {limits.recovered_latency:g} times its previous value. p95 has "
-        "recovered when at most 5 % of the later requests fail or miss its objective. p95 ms is over the whole window, "
-        "with failures at the timeout."
+    return tr(
+        "Means over trials, with the smallest and the largest in brackets. Times count from the end "
+        "of the server processes, in whole seconds of the load generator, so each is up to one "
+        "second too long. Throughput has recovered when it stays at {recovered_throughput} of the "
+        "expected value: its previous value where the cell was load-limited, else the share of the "
+        "remaining servers. Response times have recovered when their mean stays within "
+        "{recovered_latency:g} times its previous value. p95 has recovered when at most 5 % of the "
+        "later requests fail or miss its objective. p95 ms is over the whole window, with failures "
+        "at the timeout.",
+        recovered_throughput=text.percent(limits.recovered_throughput),
+        recovered_latency=limits.recovered_latency,
     )
 
 
@@ -79,5 +85,5 @@ def _ms(spread: Spread | None) -> str:
 def _in_some(shown: str, count: int, trials: int) -> str:
     """A figure with the number of its trials, where these are not all."""
     if not count:
-        return "never" if trials else text.NOTHING
-    return shown if count == trials else f"{shown} in {count}"
+        return tr("never") if trials else text.NOTHING
+    return shown if count == trials else tr("{shown} in {count}", shown=shown, count=count)

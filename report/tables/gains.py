@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.language import messages, tr
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.comparison.capacity_effects import CapacityEffect
 from harness.summarise.comparison.factors import FactorEffect
@@ -14,30 +15,34 @@ from report import phrases
 from report.elements import MOST_LISTED, Table, listed
 from report.tables import reason_phrases
 
-COLUMNS = [
-    "load",
-    "servers",
-    "gain",
-    "95 % interval",
-    "linear",
-    "efficiency",
-    "peak gain",
-    "k",
-    "bottleneck",
-    "conclusion",
-]
-EFFECT_COLUMNS = [
-    "factor",
-    "levels",
-    "cell",
-    "throughput",
-    "95 % interval",
-    "median",
-    "p95",
-    "k",
-    "conclusion",
-    "reason",
-]
+COLUMNS = messages(
+    [
+        "load",
+        "servers",
+        "gain",
+        "95 % interval",
+        "linear",
+        "efficiency",
+        "peak gain",
+        "k",
+        "bottleneck",
+        "conclusion",
+    ]
+)
+EFFECT_COLUMNS = messages(
+    [
+        "factor",
+        "levels",
+        "cell",
+        "throughput",
+        "95 % interval",
+        "median",
+        "p95",
+        "k",
+        "conclusion",
+        "reason",
+    ]
+)
 
 
 def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | None:
@@ -48,7 +53,7 @@ def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | N
     rows = []
     for gain in gains:
         load = load_name(gain.others)
-        sides = [bottlenecks.get((n, load), text.NOTHING) for n in (gain.from_servers, gain.to_servers)]
+        sides = [tr(bottlenecks.get((n, load), text.NOTHING)) for n in (gain.from_servers, gain.to_servers)]
         efficiency = text.share_with_interval(gain.efficiency, gain.efficiency_interval)
         rows.append(
             [
@@ -60,7 +65,7 @@ def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | N
                 f"≥ {efficiency}" if gain.kind == GainKind.LOWER_BOUND and gain.efficiency is not None else efficiency,
                 text.ratio(gain.peak_ratio),
                 str(gain.k),
-                "dependency" if gain.shared else " → ".join(sides),
+                tr("dependency") if gain.shared else " → ".join(sides),
                 ": ".join(filter(None, (gain.conclusion_text, reason_phrases.of_gain(gain)))),
             ]
         )
@@ -74,10 +79,11 @@ def _simultaneous(gains: Sequence[Gain]) -> str:
     if len(found) < 2:
         return ""
     intervals = listed([(gain, text.ratio_interval(gain.simultaneous)) for gain in found])
-    where = f": {intervals}" if len(found) <= MOST_LISTED else " are in gains.csv"
-    return (
-        f"Each interval covers 95 % on its own. Simultaneous 95 % intervals of all {len(found)} gains (Bonferroni)"
-        f"{where}."
+    where = f": {intervals}" if len(found) <= MOST_LISTED else tr(" are in gains.csv")
+    return tr(
+        "Each interval covers 95 % on its own. Simultaneous 95 % intervals of all {found} gains (Bonferroni){where}.",
+        found=len(found),
+        where=where,
     )
 
 
@@ -87,8 +93,8 @@ def _paired(gains: Sequence[Gain]) -> str:
     if not moderated:
         return ""
     if len(moderated) > MOST_LISTED:
-        return "The intervals also use the noise of the other cells."
-    return f"Intervals of a paired t on these pairs alone: {listed(moderated)}."
+        return tr("The intervals also use the noise of the other cells.")
+    return tr("Intervals of a paired t on these pairs alone: {listed}.", listed=listed(moderated))
 
 
 def effect_table(effects: Sequence[FactorEffect], of_capacities: Sequence[CapacityEffect] = ()) -> Table | None:
@@ -97,10 +103,15 @@ def effect_table(effects: Sequence[FactorEffect], of_capacities: Sequence[Capaci
         return None
     times = [effect.response_times for effect in effects if effect.response_times.ratios]
     not_comparable = {change.obstacle.text: None for change in times if change.obstacle}
-    note = "Median and p95: ratios of response times, failures included at the timeout or more, with their intervals."
-    note += f" They are not comparable where {'; '.join(not_comparable)}." if not_comparable else ""
+    note = tr(
+        "Median and p95: ratios of response times, failures included at the timeout or more, with their intervals."
+    )
+    note += tr(" They are not comparable where {listed}.", listed="; ".join(not_comparable)) if not_comparable else ""
     rows = [*map(_capacity_effect_row, of_capacities), *map(_effect_row, effects)]
-    columns = ["throughput or capacity" if of_capacities and name == "throughput" else name for name in EFFECT_COLUMNS]
+    columns = [
+        messages("throughput or capacity") if of_capacities and name == "throughput" else name
+        for name in EFFECT_COLUMNS
+    ]
     return Table(columns=columns, rows=rows, right=(3, 4, 5, 6, 7), note=note)
 
 
@@ -109,13 +120,15 @@ def _effect_row(effect: FactorEffect) -> list[str]:
     return [
         effect.factor,
         f"{effect.base} → {effect.level}",
-        f"{phrases.topology(effect.rest)} at {load_name(others)}",
+        tr("{rest} at {load}", rest=phrases.topology(effect.rest), load=load_name(others)),
         text.ratio(effect.ratio),
         text.ratio_interval(effect.ratio),
         text.ratio_with_interval(effect.response_times.ratios.get("p50")),
         text.ratio_with_interval(effect.response_times.ratios.get("p95")),
         str(effect.k),
-        f"{effect.conclusion}, {effect.bound}" if effect.bound and not effect.obstacle else str(effect.conclusion),
+        tr("{conclusion}, {bound}", conclusion=effect.conclusion, bound=effect.bound)
+        if effect.bound and not effect.obstacle
+        else tr(effect.conclusion),
         effect.obstacle.text if effect.obstacle else text.NOTHING,
     ]
 
@@ -123,16 +136,18 @@ def _effect_row(effect: FactorEffect) -> list[str]:
 def _capacity_effect_row(effect: CapacityEffect) -> list[str]:
     """The effect on the capacity of a topology, which has no response times of its own."""
     others = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
-    topology = phrases.topology(effect.rest) + (f" at {others}" if others else "")
+    topology = phrases.topology(effect.rest) + (tr(" at {others}", others=others) if others else "")
     return [
         effect.factor,
         f"{effect.base} → {effect.level}",
-        f"capacity of {topology}",
+        tr("capacity of {topology}", topology=topology),
         text.ratio(effect.ratio),
         text.ratio_interval(effect.ratio),
         text.NOTHING,
         text.NOTHING,
         str(effect.k),
-        f"{effect.conclusion}, {effect.bound}" if effect.bound and not effect.obstacle else str(effect.conclusion),
+        tr("{conclusion}, {bound}", conclusion=effect.conclusion, bound=effect.bound)
+        if effect.bound and not effect.obstacle
+        else tr(effect.conclusion),
         effect.obstacle.text if effect.obstacle else text.NOTHING,
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.grid.schema import Grid
+from harness.language import messages, tr
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.cells.requests import CellRequests
 from harness.summarise.summary import Summary
@@ -24,7 +25,7 @@ def table(summary: Summary) -> Table | None:
         for each in cell.most_requests(MOST_NAMES):
             rows.append(_row(cell, each))
             links.append(link(cell.cell))
-    columns = ["cell", "request", "share", "TPS", "errors", *(f"{each} ms" for each in PERCENTILES)]
+    columns = messages(["cell", "request", "share", "TPS", "errors", "p50 ms", "p95 ms", "p99 ms"])
     return Table(
         columns=columns,
         rows=rows,
@@ -46,13 +47,18 @@ def _row(cell: CellSummary, each: CellRequests) -> list[str]:
 
 
 def _note(cells: Sequence[CellSummary], grid: Grid) -> str:
-    sentences = ["Shares are of all requests in the steady windows, percentiles are of the successes."]
+    sentences = [tr("Shares are of all requests in the steady windows, percentiles are of the successes.")]
     if any(cell.transactions for cell in cells):
-        sentences.append("The time of a transaction is the sum of its requests’ latencies, without pauses.")
+        sentences.append(tr("The time of a transaction is the sum of its requests’ latencies, without pauses."))
     if any(len(cell.by_request) > MOST_NAMES for cell in cells):
-        sentences.append(f"The {MOST_NAMES} most frequent names are listed; requests.csv has all of them.")
+        sentences.append(
+            tr("The {count} most frequent names are listed; requests.csv has all of them.", count=MOST_NAMES)
+        )
     sentences.append(
-        f"Rule E25: two cells are compared only if each share differs by at most "
-        f"{text.percent(grid.evidence.mix_held)}, or by what chance explains."
+        tr(
+            "Rule E25: two cells are compared only if each share differs by at most {mix_held}, or by "
+            "what chance explains.",
+            mix_held=text.percent(grid.evidence.mix_held),
+        )
     )
     return " ".join(sentences)

@@ -10,6 +10,7 @@ from harness.grid.load import VUSERS, factor_of
 from harness.grid.thresholds import DECLARED, Thresholds, overridden
 from harness.judge.balancing import Balancing
 from harness.judge.rules import RULES, Rule, generator, unavailable
+from harness.language import messages, tr
 from harness.records.findings import Severity
 from harness.records.series import Sample
 from harness.records.trial import Outcome, TrialData, TrialRecord
@@ -17,7 +18,7 @@ from report import format as text
 from report import phrases
 from report.elements import Table
 
-STATES = {Severity.INVALID: "invalid", Severity.WARNING: "warning", Severity.NOTE: "note"}
+STATES = messages({Severity.INVALID: "invalid", Severity.WARNING: "warning", Severity.NOTE: "note"})
 
 
 def rule_table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
@@ -27,7 +28,7 @@ def rule_table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
     judged = [data.record for data in trials.values() if data.record.outcome != Outcome.FAILED]
     round_robin = all(Balancing(**record.context.balancing).even for record in judged if record.context)
     rows = [_rule_row(rule, judged, limits, round_robin=round_robin) for rule in RULES if rule.load in ("", load)]
-    columns = ["rule", "requirement", "thresholds", "passed", "largest value", "findings", "example"]
+    columns = messages(["rule", "requirement", "thresholds", "passed", "largest value", "findings", "example"])
     return Table(columns=columns, rows=rows, right=(3,))
 
 
@@ -48,15 +49,18 @@ def _rule_row(rule: Rule, judged: Sequence[TrialRecord], limits: Thresholds, *, 
             examples.setdefault(finding.severity, finding.cause)
     applied = len(judged) - skipped
     violated = counts[Severity.INVALID] + counts[Severity.WARNING]
-    findings = [f"{state}: {phrases.count(counts[s], 'trial')}" for s, state in STATES.items() if counts[s]]
-    findings += [f"not available: {phrases.count(lacking, 'trial')}"] if lacking else []
+    findings = [f"{tr(state)}: {phrases.count(counts[s], 'trial')}" for s, state in STATES.items() if counts[s]]
+    if lacking:
+        findings.append(tr("not available: {trials}", trials=phrases.count(lacking, "trial")))
     return [
         rule.id,
-        rule.requirement if round_robin else rule.where_free or rule.requirement,
+        tr(rule.requirement if round_robin else rule.where_free or rule.requirement),
         _thresholds(rule, limits),
-        f"{applied - violated} of {applied}" if applied or not skipped else text.NOTHING,
+        tr("{judged} of {judged_2}", judged=applied - violated, judged_2=applied)
+        if applied or not skipped
+        else text.NOTHING,
         _largest(rule, judged),
-        "; ".join(findings) or "none",
+        "; ".join(findings) or tr("none"),
         next((examples[severity] for severity in STATES if severity in examples), text.NOTHING),
     ]
 
@@ -69,7 +73,7 @@ def _is_partly_judged(rule: Rule, record: TrialRecord) -> bool:
 def _thresholds(rule: Rule, limits: Thresholds) -> str:
     written = limits.model_dump(mode="json")
     shown = [written[name] for name in rule.thresholds if not isinstance(written[name], bool | None)]
-    return ", ".join(map(phrases.threshold, shown)) or "none"
+    return ", ".join(map(phrases.threshold, shown)) or tr("none")
 
 
 def _largest(rule: Rule, records: Sequence[TrialRecord]) -> str:
@@ -80,7 +84,7 @@ def _largest(rule: Rule, records: Sequence[TrialRecord]) -> str:
     found = [abs(value) for record in records for value in _figures(record, where)]
     if where == "figures.drift":
         found = [abs(math.expm1(value)) for record in records for value in _figures(record, where)]
-    return f"{text.percent(max(found), 1)} {name}" if found else ""
+    return f"{text.percent(max(found), 1)} {tr(name)}" if found else ""
 
 
 def _figures(record: TrialRecord, where: str) -> list[float]:
@@ -105,15 +109,22 @@ def threshold_table(limits: Thresholds, is_open: bool = False, samples: Iterable
     applied = generator.applied(limits, samples).model_dump(mode="json")
     rows = []
     for name, declared in DECLARED.items():
-        description, value = declared.meaning, written[name]
+        description, value = tr(declared.meaning), written[name]
         if declared.rates_only and not is_open:
             continue
         if value is None or isinstance(value, bool):
             continue  # a switch, which the method reports
         if applied[name] != value:
-            description += f" ({phrases.threshold(applied[name])} here: thinking users are not counted)"
+            description += tr(
+                " ({applied} here: thinking users are not counted)", applied=phrases.threshold(applied[name])
+            )
         shown = phrases.threshold(value)
         rows.append(
-            [declared.shown_rule, name, description, f"{shown} (set in the grid)" if name in changed else shown]
+            [
+                declared.shown_rule,
+                name,
+                description,
+                tr("{shown} (set in the grid)", shown=shown) if name in changed else shown,
+            ]
         )
-    return Table(columns=["rule", "name", "description", "value"], rows=rows, right=(3,))
+    return Table(columns=messages(["rule", "name", "description", "value"]), rows=rows, right=(3,))

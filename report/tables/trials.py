@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.language import messages, tr
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData, TrialRecord
 from report import format as text
@@ -16,18 +17,20 @@ def trial_table(study: StudyRecord, trials: Mapping[str, TrialData]) -> Table:
     planned = [path for path in study.plan if path in trials]
     known = set(planned)
     shown = [*planned, *(path for path in trials if path not in known)]
-    columns = [
-        "trial",
-        "#",
-        "TPS",
-        "peak",
-        "errors",
-        "p95 ms",
-        "late ms" if is_open else "h",
-        "outcome",
-        "bottleneck",
-        "findings",
-    ]
+    columns = messages(
+        [
+            "trial",
+            "#",
+            "TPS",
+            "peak",
+            "errors",
+            "p95 ms",
+            "late ms" if is_open else "h",
+            "outcome",
+            "bottleneck",
+            "findings",
+        ]
+    )
     return Table(
         columns=columns,
         rows=[_row(path, trials[path].record, is_open=is_open) for path in shown],
@@ -35,7 +38,7 @@ def trial_table(study: StudyRecord, trials: Mapping[str, TrialData]) -> Table:
         ids=tuple(f"trial-{path.replace('/', '-')}" for path in shown),
         links=tuple(link(trials[path].record.cell) for path in shown),
         belongs=tuple(anchor(trials[path].record.cell) for path in shown),
-        note="The files of a trial are in trials/, in the folder of its name; # is its position in the order.",
+        note=tr("The files of a trial are in trials/, in the folder of its name; # is its position in the order."),
     )
 
 
@@ -48,8 +51,8 @@ def _row(path: str, record: TrialRecord, *, is_open: bool) -> list[str]:
         text.percent(record.error_rate, 1),
         text.milliseconds(record.latency_ms.get("p95")),
         _punctuality(record, is_open=is_open),
-        record.outcome.replace("_", " "),
-        record.bottleneck.component if record.bottleneck else text.NOTHING,
+        tr(record.outcome),
+        tr(record.bottleneck.component) if record.bottleneck else text.NOTHING,
         "; ".join(f"{finding.rule} {finding.cause}" for finding in record.findings) or record.cause,
     ]
 

@@ -14,7 +14,7 @@ from harness.records.study import Rented
 from harness.records.trial import TrialData
 from report import build
 from report.live import Writer
-from report.output import live_data
+from report.output import html, live_data
 from tests.builders import changed, measured_study, study
 from tests.unit.report.test_hostile import ESCAPES, MARKDOWN, MARKUP, hostile
 
@@ -426,3 +426,26 @@ def test_a_level_that_looks_like_script_breaks_nothing(browser: Browser, tmp_pat
     assert "<!--<script>" in page.locator("main").inner_text()
     page.close()
     assert not problems
+
+
+def test_a_korean_page_is_sorted_linked_and_copied_as_an_english_one(page: Page, used: Path) -> None:
+    study_ = StudyDirectory(used.parent)
+    korean = used.parent / "korean.html"
+    korean.write_text(html.html(build.model_of(study_, language="ko")[0]), encoding="utf-8")
+    open_(page, korean)
+    assert page.evaluate("document.documentElement.lang") == "ko"
+    assert page.evaluate("document.fonts.check('16px \"Study Hangul\"', '처리량')")
+    table = page.locator("#table-throughput-by-cell table")
+    rates = table.locator("tbody td:nth-child(2)")
+    head = table.locator("th:nth-child(2) button")
+    head.click()
+    first = rates.all_text_contents()
+    head.click()
+    assert rates.all_text_contents() == first[::-1]
+    button = page.locator("#table-throughput-by-cell + .tools button")
+    assert button.text_content() == "CSV로 복사"
+    page.locator("#table-throughput-by-cell td a").first.click()
+    expect(page.locator("#cell h2").last).to_have_text("시행")
+    expect(page.locator("#cell .ways a").first).to_have_text("← 보고서")
+    expect(page.locator("#cell dt").first).to_have_text("병목")
+    page.wait_for_selector("#chart-cell svg")

@@ -31,7 +31,7 @@ PACKAGES: dict[str, set[str]] = {
     "study": {"balancers", "grid", "records", "deploy", "observe", "judge", "traffic", "summarise", "plan"},
     "draft": {"grid", "records", "deploy", "traffic"},
 }
-ROOT_MODULES = {"errors", "words", "secrecy", "bootstrap", "docker_context"}
+ROOT_MODULES = {"errors", "language", "words", "secrecy", "bootstrap", "docker_context"}
 # Folder of harness/summarise/ → folders that it may import. The modules outside the folders may import all of them.
 ROOMS: dict[str, set[str]] = {
     "statistics": set(),
@@ -173,7 +173,7 @@ def test_tests_stand_where_what_they_test_does_and_builders_import_none_of_them(
 
 
 # Room of report/ → the rooms it may import. The modules directly in report/ are rooms of their own.
-FOUNDATION = {"format", "script_data", "phrases", "estimates", "spreads", "elements"}
+FOUNDATION = {"format", "language", "script_data", "phrases", "estimates", "spreads", "elements"}
 REPORT = {
     **dict.fromkeys(FOUNDATION, FOUNDATION),
     **dict.fromkeys(("sentences", "tables", "charts"), FOUNDATION),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from harness.grid.objectives import P95, Objectives
+from harness.language import tr
 from harness.records.trial import TrialRecord
 from harness.summarise.capacity.counts import Count, Evidence, evidence, of_record, requests_needed
 
@@ -61,8 +62,18 @@ def sentence(probe: TrialRecord | None, allowed: Mapping[str, float]) -> str:
         result = evidence(of_it.requests, beyond, share)
         few = result == Evidence.TOO_FEW and beyond <= share * of_it.requests
         needed = requests_needed(beyond, share) if few else None
-        more = "" if needed is None else f", {needed} with no more over are enough"
+        more = "" if needed is None else tr(", {needed} with no more over are enough", needed=needed)
         about = f"{name.removeprefix('p95 ')} " if name.startswith("p95 ") else ""
-        state = "failed" if name == "error_rate" else "late"
-        clauses.append(f"{beyond} of {of_it.requests} {about}requests {state}: {result}{more}")
+        state = tr("failed") if name == "error_rate" else tr("late")
+        clauses.append(
+            tr(
+                "{beyond} of {requests} {about}requests {state}: {result}{more}",
+                beyond=beyond,
+                requests=of_it.requests,
+                about=about,
+                state=state,
+                result=result,
+                more=more,
+            )
+        )
     return "; ".join(clauses)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from harness.grid.objectives import in_words as in_words_of
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
+from harness.language import tr
 from harness.records.trial import Component
 from harness.summarise.capacity import crossing, pairing
 from harness.summarise.capacity.counts import Count
@@ -94,8 +95,16 @@ class Capacity:
     @property
     def reason(self) -> str:
         """Why it is a bound, or has no interval, and of which objectives nothing is known; empty if none of them."""
-        own = [self.crossing.reason.text] if self.crossing.reason else []
-        return "; ".join([*own, *(f"{in_words_of(each.objective)} unknown: {_why(each)}" for each in self.undecided)])
+        own = [tr(self.crossing.reason.text)] if self.crossing.reason else []
+        return "; ".join(
+            [
+                *own,
+                *(
+                    tr("{in_words_of} unknown: {why}", in_words_of=in_words_of(each.objective), why=_why(each))
+                    for each in self.undecided
+                ),
+            ]
+        )
 
     @property
     def reason_kind(self) -> BoundReasonKind | None:
@@ -204,7 +213,7 @@ def _by_others(capacities: Sequence[Capacity]) -> list[list[Capacity]]:
 def between(smaller: Capacity, larger: Capacity, limits: Thresholds) -> CapacityGain:
     """The gain of one step: paired over blocks (rule E15), with the errors of both slopes (rule E18)."""
     if shift := mix.shift(smaller.mix, larger.mix, limits.mix_held):
-        names = (f"with {in_words(each.servers)}" for each in (smaller, larger))
+        names = (tr("with {in_words}", in_words=in_words(each.servers)) for each in (smaller, larger))
         return _none(smaller, larger, shift.in_words(*names))
     found, limit = _between(smaller, larger, limits), _limit(smaller, larger)
     if limit is None:
@@ -228,8 +237,8 @@ def _limit(smaller: Capacity, larger: Capacity) -> GainObstacle | None:
     alike = [(one, limit) for one, limit in others if limit.component == others[0][1].component]
     component, names = alike[0][1].component, " and ".join(in_words(one.servers) for one, _ in alike)
     kind = {Component.UNKNOWN: ObstacleKind.UNKNOWN_BOTTLENECK, Component.GENERATOR: ObstacleKind.GENERATOR}
-    state = "is unknown" if component == Component.UNKNOWN else f"was the {component}"
-    text = f"the bottleneck of {names} {state}: {alike[-1][1].reason}"
+    state = tr("is unknown") if component == Component.UNKNOWN else tr("was the {component}", component=component)
+    text = tr("the bottleneck of {names} {state}: {reason}", names=names, state=state, reason=alike[-1][1].reason)
     return GainObstacle(
         kind.get(component, ObstacleKind.OTHER_BOTTLENECK), text, tuple(one.servers for one, _ in alike), component
     )
@@ -242,7 +251,7 @@ def _between(smaller: Capacity, larger: Capacity, limits: Thresholds) -> Capacit
             return _none(smaller, larger, f"{in_words(each.servers)}: {each.reason}")
     if smaller.bound == Bound.EXACT == larger.bound:
         if not common:
-            return _none(smaller, larger, "no block has trials of both")
+            return _none(smaller, larger, tr("no block has trials of both"))
         return _exact(smaller, larger, common, limits)
     if smaller.high is None or larger.low is None:
         side = smaller if smaller.high is None else larger

@@ -18,6 +18,7 @@ from enum import Enum, StrEnum, auto
 
 import numpy as np
 
+from harness.language import messages, tr
 from harness.summarise.capacity import binomial_line, by_objective, near, rise, steadiness
 from harness.summarise.capacity import counts as counting
 from harness.summarise.capacity import levels as by_load
@@ -73,48 +74,67 @@ class BoundReasonKind(Enum):
 
 @dataclass(frozen=True)
 class BoundReason:
-    """The reason with its clause for the report."""
+    """The reason with its clause for the report, which may be a message."""
 
     kind: BoundReasonKind
     text: str
 
 
-MET = BoundReason(BoundReasonKind.MET, "met at all loads measured")
-MISSED = BoundReason(BoundReasonKind.MISSED, "missed at all loads measured")
-FAR = BoundReason(BoundReasonKind.LOADS_FAR_APART, "the loads on both sides are too far apart for an estimate")
-NOT_RISING = BoundReason(BoundReasonKind.NOT_RISING, "the share over the objective does not grow with the load")
-ONE_LOAD = BoundReason(BoundReasonKind.ONE_LOAD, "measured at one load")
+MET = BoundReason(BoundReasonKind.MET, messages("met at all loads measured"))
+MISSED = BoundReason(BoundReasonKind.MISSED, messages("missed at all loads measured"))
+FAR = BoundReason(
+    BoundReasonKind.LOADS_FAR_APART, messages("the loads on both sides are too far apart for an estimate")
+)
+NOT_RISING = BoundReason(
+    BoundReasonKind.NOT_RISING, messages("the share over the objective does not grow with the load")
+)
+ONE_LOAD = BoundReason(BoundReasonKind.ONE_LOAD, messages("measured at one load"))
 BLOCKS_DIFFER = BoundReason(
-    BoundReasonKind.BLOCKS_DIFFER, "blocks differ too much for an estimate: measure more of them"
+    BoundReasonKind.BLOCKS_DIFFER, messages("blocks differ too much for an estimate: measure more of them")
 )
 UNDECIDED_ABOVE, UNDECIDED_BELOW = (
-    BoundReason(BoundReasonKind.UNDECIDED, f"the loads {where} neither meet nor miss the objective for certain")
-    for where in ("above", "below")
+    BoundReason(BoundReasonKind.UNDECIDED, text)
+    for text in messages(
+        (
+            "the loads above neither meet nor miss the objective for certain",
+            "the loads below neither meet nor miss the objective for certain",
+        )
+    )
 )
-NO_TRIAL = BoundReason(BoundReasonKind.NO_TRIAL, "no usable trial")
-SERVER_FAILURE = BoundReason(BoundReasonKind.SERVER_FAILURE, "servers fail in the middle of each trial")
-GENERATOR = BoundReason(BoundReasonKind.GENERATOR, "the load generator was too late in all trials")
-NO_OBJECTIVE = BoundReason(BoundReasonKind.NO_OBJECTIVE, "the grid has no objective for a load")
+NO_TRIAL = BoundReason(BoundReasonKind.NO_TRIAL, messages("no usable trial"))
+SERVER_FAILURE = BoundReason(BoundReasonKind.SERVER_FAILURE, messages("servers fail in the middle of each trial"))
+GENERATOR = BoundReason(BoundReasonKind.GENERATOR, messages("the load generator was too late in all trials"))
+NO_OBJECTIVE = BoundReason(BoundReasonKind.NO_OBJECTIVE, messages("the grid has no objective for a load"))
 
 
 def _few_blocks(count: int) -> BoundReason:
-    text = f"{count} block{'s' if count > 1 else ''}: an interval needs {LEAST_BLOCKS}"
+    text = tr(
+        "{count} blocks: an interval needs {LEAST_BLOCKS}"
+        if count > 1
+        else "{count} block: an interval needs {LEAST_BLOCKS}",
+        count=count,
+        LEAST_BLOCKS=LEAST_BLOCKS,
+    )
     return BoundReason(BoundReasonKind.FEW_BLOCKS, text)
 
 
 def _few_requests(requests: int, needed: int) -> BoundReason:
-    text = f"too few requests: {requests:,} of {needed:,} needed"
+    text = tr("too few requests: {requests:,} of {needed:,} needed", requests=requests, needed=needed)
     return BoundReason(BoundReasonKind.FEW_REQUESTS, text)
 
 
 def _not_steady(change: float) -> BoundReason:
-    text = f"response times still fall by {percent(1 - change)} within the window: begin it after the warm-up"
+    text = tr(
+        "response times still fall by {change} within the window: begin it after the warm-up",
+        change=percent(1 - change),
+    )
     return BoundReason(BoundReasonKind.NOT_STEADY, text)
 
 
 def _few_episodes(longer: float) -> BoundReason:
-    text = (
-        f"requests over the objective come in few episodes: windows need {max(2, math.ceil(longer))} times the length"
+    text = tr(
+        "requests over the objective come in few episodes: windows need {ceil} times the length",
+        ceil=max(2, math.ceil(longer)),
     )
     return BoundReason(BoundReasonKind.FEW_EPISODES, text)
 
@@ -136,9 +156,17 @@ def _failures(objective: str, share: float, counts: Sequence[Count]) -> BoundRea
     )
     if objective == "error_rate" or failed < max(LEAST_OVER, MOSTLY * over, MOSTLY * share * requests):
         return None
-    what = "never got a response" if unanswered >= MOSTLY * failed else "failed"
-    text = f"{failed:,} of {requests:,} requests {what} ({percent(failed / requests, 1)}"
-    return BoundReason(BoundReasonKind.FAILURES, f"{text}; the objective allows {percent(share, 1)})")
+    what = tr("never got a response") if unanswered >= MOSTLY * failed else tr("failed")
+    text = tr(
+        "{failed:,} of {requests:,} requests {what} ({failed_2}",
+        failed=failed,
+        requests=requests,
+        what=what,
+        failed_2=percent(failed / requests, 1),
+    )
+    return BoundReason(
+        BoundReasonKind.FAILURES, tr("{text}; the objective allows {share})", text=text, share=percent(share, 1))
+    )
 
 
 def _with_failures(found: Crossing, failures: BoundReason, share: float, counts: Sequence[Count]) -> Crossing:
@@ -156,10 +184,20 @@ def _flat(rising: Rise, chosen: Sequence[Count], objective: str) -> BoundReason:
     """The share over at the outermost loads near the crossing, and what shows a rise if anything does."""
     ends = [edge(count.load for count in chosen) for edge in (min, max)]
     least, most = (_pooled([count for count in chosen if count.load == end], objective) for end in ends)
-    shares = f"{percent(least, 1)} at {ends[0]:.3g}, {percent(most, 1)} at {ends[1]:.3g}"
+    shares = tr(
+        "{least} at {ends:.3g}, {most} at {ends_2:.3g}",
+        least=percent(least, 1),
+        ends=ends[0],
+        most=percent(most, 1),
+        ends_2=ends[1],
+    )
     longer = rising.longer(LEAST_SLOPE)
-    fix = f"windows need {max(2, math.ceil(longer))} times the length" if longer and longer <= MOST_LONGER else ""
-    text = f"the share over the objective hardly depends on the load ({shares})"
+    fix = (
+        tr("windows need {ceil} times the length", ceil=max(2, math.ceil(longer)))
+        if longer and longer <= MOST_LONGER
+        else ""
+    )
+    text = tr("the share over the objective hardly depends on the load ({shares})", shares=shares)
     return BoundReason(BoundReasonKind.FLAT, f"{text}: {fix}" if fix else text)
 
 

@@ -20,6 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
+from harness.language import tr
 from harness.summarise.capacity import by_objective
 from harness.summarise.capacity import counts as counting
 from harness.summarise.capacity.capacity import Capacity
@@ -64,8 +65,14 @@ class ServerSpeeds:
         """Why there is no capacity of a topology in which these servers take turns."""
         own = math.log(self.speeds[self.slowest])
         others = -own / (len(self.speeds) - 1)  # the geometric mean of all is 1
-        text = f"{self.slowest} is about {percent(-math.expm1(own - others))} slower than the other servers"
-        return BoundReason(BoundReasonKind.UNEQUAL_SERVERS, f"{text}: the capacity depends on which take part")
+        text = tr(
+            "{slowest} is about {percent} slower than the other servers",
+            slowest=self.slowest,
+            percent=percent(-math.expm1(own - others)),
+        )
+        return BoundReason(
+            BoundReasonKind.UNEQUAL_SERVERS, tr("{text}: the capacity depends on which take part", text=text)
+        )
 
 
 def without_unequal(

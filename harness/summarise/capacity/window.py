@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.grid.schema import Grid
+from harness.language import tr
 from harness.summarise.capacity.crossing import LINE_ERROR
 from harness.words import percent
 
@@ -27,12 +28,28 @@ class ShortWindow:
     @property
     def sentence(self) -> str:
         """The bias and the fix, without a capital letter and a full stop."""
-        enough = f"{ENOUGH} times p95, {ENOUGH * self.p95_s:.3g} s"
-        window = f"a window of {self.length_s:.3g} s is short for p95 below {1000 * self.p95_s:.0f} ms"
+        enough = tr("{ENOUGH} times p95, {ENOUGH_2:.3g} s", ENOUGH=ENOUGH, ENOUGH_2=ENOUGH * self.p95_s)
+        window = tr(
+            "a window of {length_s:.3g} s is short for p95 below {p95_s:.0f} ms",
+            length_s=self.length_s,
+            p95_s=1000 * self.p95_s,
+        )
         if self.no_evidence:
-            return f"{window}: there is no capacity below {LEAST} times p95, {LEAST * self.p95_s:.3g} s; use {enough}"
+            return tr(
+                "{window}: there is no capacity below {LEAST} times p95, {LEAST_2:.3g} s; use {enough}",
+                window=window,
+                LEAST=LEAST,
+                LEAST_2=LEAST * self.p95_s,
+                enough=enough,
+            )
         much = percent(self.p95_s / self.length_s)
-        return f"{window}: capacities are overestimated by up to {much}; with {enough}, by {percent(1 / ENOUGH)}"
+        return tr(
+            "{window}: capacities are overestimated by up to {much}; with {enough}, by {ENOUGH}",
+            window=window,
+            much=much,
+            enough=enough,
+            ENOUGH=percent(1 / ENOUGH),
+        )
 
 
 def line_error(grid: Grid) -> float:

@@ -16,6 +16,7 @@ from harness.grid.types import Levels
 from harness.judge import bottleneck, failure_share, latency_stats, reasons, rules
 from harness.judge.balancing import Balancing
 from harness.judge.failure_share import Failing
+from harness.language import tr
 from harness.records.findings import Finding, Severity
 from harness.records.reasons import Reason, ReasonKind
 from harness.records.trial import Component, Outcome, TrialRecord
@@ -113,8 +114,11 @@ class CellSummary:
     def served(self) -> str:
         """The served share of the offered load, or of the users' maximum rate, in words."""
         if self.of_offered is not None:
-            return f"{percent(min(self.of_offered, 1.0))} of the offered load"
-        return f"{percent(self.of_users_bound) if self.of_users_bound else 'all'} of the users’ maximum rate"
+            return tr("{of_offered} of the offered load", of_offered=percent(min(self.of_offered, 1.0)))
+        return tr(
+            "{of_users_bound} of the users’ maximum rate",
+            of_users_bound=percent(self.of_users_bound) if self.of_users_bound else tr("all"),
+        )
 
     @property
     def reason(self) -> str:
@@ -337,7 +341,7 @@ def _outcome(records: Sequence[TrialRecord], usable: Sequence[TrialRecord], unst
     if unsteady:
         return Outcome.INVALID, _Cause(unsteady, "", "E10")
     if not records:
-        return Outcome.MISSING, _Cause("no trial yet")
+        return Outcome.MISSING, _Cause(tr("no trial yet"))
     if usable:
         warned = [record for record in usable if record.outcome == Outcome.WARNING]
         return (Outcome.WARNING, _worst(warned, len(usable))) if warned else (Outcome.OK, _Cause())
@@ -368,7 +372,15 @@ def _worst(alike: Sequence[TrialRecord], of: int = 0) -> _Cause:
     rule = Counter(cause.rule for _, cause in causes).most_common(1)[0][0]
     mine = [(size, cause) for size, cause in causes if cause.rule == rule]
     _, worst = max(mine, key=lambda one: one[0])
-    count = f" (in {len(mine)} of {of} trials{', the worst shown' if len(mine) > 1 else ''})" if of > 1 else ""
+    count = (
+        tr(
+            " (in {mine} of {of} trials, the worst shown)" if len(mine) > 1 else " (in {mine} of {of} trials)",
+            mine=len(mine),
+            of=of,
+        )
+        if of > 1
+        else ""
+    )
     return replace(worst, text=worst.text + count)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from harness.grid.thresholds import Thresholds
+from harness.language import tr
 from harness.records.findings import Finding, Kind, Severity
 from harness.records.trial import TrialRecord
 from harness.summarise.statistics import intervals
@@ -29,21 +30,30 @@ class SlowServer:
     def comparison(self) -> str:
         """The server's cost per request relative to the others, with its interval, as a clause."""
         low, high = self.cost.low or self.cost.value, self.cost.high or self.cost.value
-        return (
-            f"{self.server} is slower: its cost per request is {self.cost.value:.2f} [{low:.2f}, {high:.2f}] times "
-            "that of the other servers"
+        return tr(
+            "{server} is slower: its cost per request is {value:.2f} [{low:.2f}, {high:.2f}] times that "
+            "of the other servers",
+            server=self.server,
+            value=self.cost.value,
+            low=low,
+            high=high,
         )
 
 
 def finding(cells: Sequence[tuple[str, SlowServer]], limits: Thresholds) -> Finding:
     """The finding for one server over the names of the cells in which it is slow; figures are those of the slowest."""
     where, worst = max(cells, key=lambda one: one[1].cost.value)
-    others = f" and in {len(cells) - 1} more cells" if len(cells) > 1 else ""
+    others = tr(" and in {cells} more cells", cells=len(cells) - 1) if len(cells) > 1 else ""
     return Finding(
         rule="E12",
         severity=Severity.NOTE,
-        cause=f"{worst.comparison} ({where}{others}), and under round robin the slowest server limits all",
-        next_step=f"look for other processes on {worst.server}, and check its CPU model and cap",
+        cause=tr(
+            "{comparison} ({where}{others}), and under round robin the slowest server limits all",
+            comparison=worst.comparison,
+            where=where,
+            others=others,
+        ),
+        next_step=tr("look for other processes on {server}, and check its CPU model and cap", server=worst.server),
         figure=worst.cost.value,
         threshold=1 + limits.slower_server,
         kind=Kind.SLOW_SERVER,

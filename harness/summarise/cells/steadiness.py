@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from harness.grid.thresholds import Thresholds
+from harness.language import tr
 from harness.records.trial import Figures, TrialRecord
 from harness.summarise.statistics import intervals
 from harness.summarise.statistics.intervals import Interval
@@ -42,10 +43,13 @@ def unsteady(change: Interval | None, usable: Sequence[TrialRecord], limits: Thr
     """E10: the cause that makes a cell invalid as it is not steady; empty for a steady one."""
     if change is None or change.low is None or change.high is None or not beyond(change, limits.drift):
         return ""
-    return (
-        f"not steady: from the first to the second half of the window throughput changed by "
-        f"{percent(change.value - 1, 1)} [{percent(change.low - 1, 1)}, {percent(change.high - 1, 1)}]; "
-        f"{_settles(usable)}"
+    return tr(
+        "not steady: from the first to the second half of the window throughput changed by {percent} "
+        "[{low}, {high}]; {settles}",
+        percent=percent(change.value - 1, 1),
+        low=percent(change.low - 1, 1),
+        high=percent(change.high - 1, 1),
+        settles=_settles(usable),
     )
 
 
@@ -59,8 +63,10 @@ def unsteady_latency(change: Interval | None, limits: Thresholds) -> str:
     whole = change if change.low is not None else Interval(change.value, change.value, change.value)
     if not beyond(whole, limits.latency_drift):
         return ""
-    how = "rose" if change.value > 1 else "fell"
-    return f"{how} by {percent(abs(change.value - 1))} from the first to the second half of the window"
+    how = tr("rose") if change.value > 1 else tr("fell")
+    return tr(
+        "{how} by {abs} from the first to the second half of the window", how=how, abs=percent(abs(change.value - 1))
+    )
 
 
 def _settles(usable: Sequence[TrialRecord]) -> str:
@@ -71,5 +77,9 @@ def _settles(usable: Sequence[TrialRecord]) -> str:
     ]
     more = max(late, default=0)
     if not cuts or more <= 0:
-        return "make ramp_up and duration longer"
-    return f"its trials are steady from second {cuts[-1]} on: make ramp_up and duration {more:.0f} s longer"
+        return tr("make ramp_up and duration longer")
+    return tr(
+        "its trials are steady from second {cuts} on: make ramp_up and duration {more:.0f} s longer",
+        cuts=cuts[-1],
+        more=more,
+    )

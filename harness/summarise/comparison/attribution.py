@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.language import tr
 from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains import mix, obstacle
@@ -52,7 +53,9 @@ def attribute(
     `hiding` are the bottlenecks that hide the capacity of a side, `mix_held` is the threshold of rule E25.
     """
     if shift := mix.shift(sides[0].mix, sides[1].mix, mix_held):
-        return Attribution(Obstacle(ObstacleKind.OTHER_WORK, shift.in_words(*(f"in {name}" for name in names))))
+        return Attribution(
+            Obstacle(ObstacleKind.OTHER_WORK, shift.in_words(*(tr("in {name}", name=name) for name in names)))
+        )
     for find in (_not_comparable, _not_known):
         for cell, name in zip(sides, names, strict=True):
             if found := find(cell, name):
@@ -80,21 +83,29 @@ def _not_comparable(cell: CellSummary, name: str) -> Obstacle | None:
 
 def _not_known(cell: CellSummary, name: str) -> Obstacle | None:
     if cell.bottleneck == Component.UNKNOWN:
-        return Obstacle(ObstacleKind.UNKNOWN_BOTTLENECK, f"the bottleneck of {name} is unknown")
+        return Obstacle(ObstacleKind.UNKNOWN_BOTTLENECK, tr("the bottleneck of {name} is unknown", name=name))
     return obstacle.generator(cell, name)
 
 
 def _both_hidden(first: Component, second: Component) -> Obstacle:
     if first == second == Component.LOAD:
-        return Obstacle(ObstacleKind.LOAD_LIMITED, "both serve the load completely")
-    one = f"the {first}" if first == second else f"the {first} and the {second}"
-    verb = "was the bottleneck" if first == second else "were the bottlenecks"
-    return Obstacle(ObstacleKind.OTHER_BOTTLENECK, f"{one} {verb}, not the servers")
+        return Obstacle(ObstacleKind.LOAD_LIMITED, tr("both serve the load completely"))
+    one = (
+        tr("the {first}", first=first)
+        if first == second
+        else tr("the {first} and the {second}", first=first, second=second)
+    )
+    verb = tr("was the bottleneck") if first == second else tr("were the bottlenecks")
+    return Obstacle(ObstacleKind.OTHER_BOTTLENECK, tr("{one} {verb}, not the servers", one=one, verb=verb))
 
 
 def hidden_in_words(bottleneck: Component) -> str:
     """How a bottleneck hides the capacity of a side, as a clause."""
-    return "no higher load was offered" if bottleneck.is_load else f"the {bottleneck} was the bottleneck"
+    return (
+        tr("no higher load was offered")
+        if bottleneck.is_load
+        else tr("the {bottleneck} was the bottleneck", bottleneck=bottleneck)
+    )
 
 
 def direction(ratio: Interval, bound: RatioBound | None) -> Conclusion:

@@ -17,7 +17,7 @@ from harness.summarise.comparison import attribution, capacities
 from harness.summarise.comparison.attribution import Attribution, RatioBound
 from harness.summarise.comparison.factors import OF_SERVERS
 from harness.summarise.comparison.machine_change import MachineChange
-from harness.summarise.gains.obstacle import NO_COMMON_BLOCK, Obstacle
+from harness.summarise.gains.obstacle import Obstacle, no_common_block
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
 
@@ -73,7 +73,7 @@ def _between(factor: str, twin: Capacity, one: Capacity, limits: Thresholds) -> 
         ratio = pairing.ratio(twin.crossing, one.crossing, common, limits.interval_repeats)
         conclusion = _conclusion(ratio, stated)
     elif exact:
-        obstacle = obstacle or NO_COMMON_BLOCK
+        obstacle = obstacle or no_common_block()
     elif not obstacle:
         found = capacities.one_sided(pair, stated, SAME_MACHINES, names)
         ratio, bound, obstacle, conclusion = found.ratio, found.bound, found.obstacle, found.conclusion

@@ -17,7 +17,7 @@ from harness.summarise.cells.cell import CellSummary
 from harness.summarise.comparison import attribution
 from harness.summarise.comparison.attribution import Attribution, RatioBound
 from harness.summarise.gains import response_times
-from harness.summarise.gains.obstacle import NO_COMMON_BLOCK, Obstacle
+from harness.summarise.gains.obstacle import Obstacle, no_common_block
 from harness.summarise.gains.response_times import ResponseTimeChange
 from harness.summarise.statistics import conclusion, intervals
 from harness.summarise.statistics.conclusion import Conclusion
@@ -112,7 +112,7 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Threshol
     hiding = attribution.NOT_SERVERS if factor.startswith(OF_SERVERS) else attribution.LOAD_ALONE
     names = _names(factor, kind, base), _names(factor, kind, level)
     found = attribution.attribute((twin, cell), names, hiding, mix_held=limits.mix_held)
-    obstacle = found.obstacle or (None if ratio else NO_COMMON_BLOCK)
+    obstacle = found.obstacle or (None if ratio else no_common_block())
     return FactorEffect(
         factor=factor,
         kind=kind,

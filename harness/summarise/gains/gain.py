@@ -14,16 +14,16 @@ from harness.grid.load import LOAD_FACTORS
 from harness.grid.server_types import ServersLevel
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.records.trial import Component, Outcome
+from harness.language import tr
 from harness.summarise.cells.cell import CellSummary, saturated
-from harness.summarise.gains import linear, mix, obstacle, response_times, shared
+from harness.summarise.gains import clauses, linear, mix, obstacle, response_times, shared
 from harness.summarise.gains.linear import LinearSpeedup, Singles
 from harness.summarise.gains.obstacle import GainObstacle, ObstacleKind
 from harness.summarise.gains.response_times import ResponseTimeChange
 from harness.summarise.statistics import block_model, conclusion, intervals
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
-from harness.words import load_name, percent, servers
+from harness.words import load_name, servers
 
 MOST_BLOCKS = 1000
 SATURATION = "saturation"  # in place of a load: each topology has its own
@@ -122,7 +122,7 @@ class Gain:
     def conclusion_text(self) -> str:
         """The conclusion as tables write it, as in "indicative: sub-linear"."""
         text = conclusion.in_words(self.conclusion, indicative=self.indicative)
-        return f"{text} (baseline suspect)" if self.baseline_suspect else text
+        return tr("{text} (baseline suspect)", text=text) if self.baseline_suspect else text
 
     @property
     def category(self) -> GainCategory:
@@ -250,7 +250,7 @@ def between(
         kind=kind,
         conclusion=found,
         indicative=_concluded(kind, ratio) and len(common) < limits.statement_repeats,
-        remark="" if found_obstacle else shared.REMARK if waits else _remark(smaller, larger, unknown),
+        remark="" if found_obstacle else tr(shared.REMARK) if waits else clauses.remark(smaller, larger, unknown),
         obstacle=found_obstacle,
         paired=paired,
         cells=(smaller.cell, larger.cell),
@@ -318,74 +318,33 @@ def _kind(
 ) -> tuple[GainKind, GainObstacle | None]:
     """Whether the ratio is a statement about servers (rule E18), and the obstacle where it is a bound or none."""
     if smaller.fail_servers or larger.fail_servers:
-        return GainKind.SERVER_FAILURE, GainObstacle(ObstacleKind.SERVER_FAILURE, SERVER_FAILURE)
-    if reason := _only_larger(smaller, larger):
+        return GainKind.SERVER_FAILURE, GainObstacle(ObstacleKind.SERVER_FAILURE, tr(clauses.SERVER_FAILURE))
+    if reason := clauses.only_larger(smaller, larger):
         return GainKind.ONLY_LARGER, GainObstacle(ObstacleKind.ONLY_LARGER, reason, (smaller.topology,))
     if rejecting := [cell for cell in (smaller, larger) if cell.rejections]:
         sides = tuple(cell.topology for cell in rejecting)
-        return GainKind.NONE, GainObstacle(ObstacleKind.REJECTIONS, _rejections(rejecting), sides)
+        return GainKind.NONE, GainObstacle(ObstacleKind.REJECTIONS, clauses.rejections(rejecting), sides)
     for cell in (smaller, larger):
         if found := obstacle.unusable(cell, servers(cell.topology)):
             return GainKind.NONE, GainObstacle(found.kind, found.text, (cell.topology,))
     if found_shift := mix.shift(smaller.mix, larger.mix, limits.mix_held):
-        text = found_shift.in_words(f"with {servers(smaller.topology)}", f"with {servers(larger.topology)}")
+        text = found_shift.in_words(
+            tr("with {servers}", servers=servers(smaller.topology)),
+            tr("with {servers}", servers=servers(larger.topology)),
+        )
         return GainKind.NONE, GainObstacle(ObstacleKind.OTHER_WORK, text)
     if ratio is None:
-        return GainKind.NONE, GainObstacle(ObstacleKind.NO_COMMON_BLOCK, obstacle.NO_COMMON_BLOCK.text)
+        return GainKind.NONE, GainObstacle(ObstacleKind.NO_COMMON_BLOCK, obstacle.no_common_block().text)
     if smaller.bottleneck.is_load:
-        text = f"load-limited: {_serves(smaller)}"
+        text = tr("load-limited: {serves}", serves=clauses.serves(smaller))
         return GainKind.IDLE, GainObstacle(ObstacleKind.LOAD_LIMITED, text, (smaller.topology,))
     if not smaller.bottleneck.is_topology:
-        return GainKind.NOT_MEASURABLE, _bottleneck(smaller)
+        return GainKind.NOT_MEASURABLE, clauses.bottleneck(smaller)
     if larger.bottleneck.is_load:
-        return GainKind.LOWER_BOUND, GainObstacle(ObstacleKind.LOAD_LIMITED, _serves(larger), (larger.topology,))
+        return GainKind.LOWER_BOUND, GainObstacle(ObstacleKind.LOAD_LIMITED, clauses.serves(larger), (larger.topology,))
     if not larger.bottleneck.is_topology:
-        return GainKind.LOWER_BOUND, _bottleneck(larger)
+        return GainKind.LOWER_BOUND, clauses.bottleneck(larger)
     return GainKind.GAIN, None
-
-
-def _remark(smaller: CellSummary, larger: CellSummary, unknown: str) -> str:
-    """A whole platform, a slower server, equal shares of unequal servers and the next bottleneck; empty without any."""
-    slow = next((cell.slow_server.comparison for cell in (larger, smaller) if cell.slow_server), "")
-    whole = PLATFORM if Component.PLATFORM in (smaller.bottleneck, larger.bottleneck) else ""
-    following = f"next bottleneck: {larger.next_bottleneck}" if larger.next_bottleneck else ""
-    return "; ".join(filter(None, (whole, slow, linear.equal_shares(larger), unknown, following)))
-
-
-PLATFORM = "a gain of the whole platform, whose components were not observed"
-SERVER_FAILURE = "servers fail in mid-trial, so the mean throughput describes neither topology (rule E24)"
-
-
-def _only_larger(smaller: CellSummary, larger: CellSummary) -> str:
-    """The reason where only the larger topology served the load; empty for any other pair."""
-    if not larger.usable or larger.failing:
-        return ""
-    served = f"{servers(larger.topology)} served the load"
-    if smaller.outcome == Outcome.SERVER_DOWN:
-        return f"{servers(smaller.topology)} went down, {served} ({smaller.cause})"
-    if smaller.failed_share is None:
-        return ""
-    its = "its" if smaller.servers == 1 else "their"
-    failed = f"{servers(smaller.topology)} failed {percent(smaller.failed_share)} of {its} requests"
-    return f"{_rejections([smaller]) or failed}, {served}"
-
-
-def _rejections(cells: Sequence[CellSummary]) -> str:
-    """The cells that rejected requests, as a clause; empty for none."""
-    return ", ".join(f"with {servers(cell.topology)} {cell.rejections}" for cell in cells if cell.rejections)
-
-
-def _serves(cell: CellSummary) -> str:
-    return f"{servers(cell.topology)} {'serves' if cell.servers == 1 else 'serve'} {cell.served}"
-
-
-def _bottleneck(cell: CellSummary) -> GainObstacle:
-    """The bottleneck of a cell that is not its servers."""
-    kind, state = ObstacleKind.OTHER_BOTTLENECK, f"was the {cell.bottleneck}"
-    if cell.bottleneck == Component.UNKNOWN:
-        kind, state = ObstacleKind.UNKNOWN_BOTTLENECK, "is unknown"
-    text = f"the bottleneck of {servers(cell.topology)} {state}: {cell.bottleneck_reason}"
-    return GainObstacle(kind, text, (cell.topology,))
 
 
 def _conclusion(

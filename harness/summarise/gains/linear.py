@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.grid import server_types
 from harness.grid.thresholds import Thresholds
+from harness.language import messages, tr
 from harness.records.findings import Finding, Severity
 from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
@@ -16,8 +17,8 @@ from harness.summarise.statistics.intervals import Interval
 from harness.words import servers
 
 Singles = Mapping[str, CellSummary]  # type → its cell of one server, at one load
-EQUAL_SHARES = "each server gets the same share of the requests, so the slowest type limits the others"
-FIX = "use the balancing method least_conn, or weights"
+EQUAL_SHARES = messages("each server gets the same share of the requests, so the slowest type limits the others")
+FIX = messages("use the balancing method least_conn, or weights")
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,16 @@ def of_step(smaller: CellSummary, larger: CellSummary, singles: Singles, limits:
     for name in {**server_types.counts(smaller.topology), **server_types.counts(larger.topology)}:
         one = singles.get(name)
         if one is None or not one.usable:
-            return f"no linear speedup: the study has no valid trial of {servers(f'1 {name}')}"
+            return tr("no linear speedup: the study has no valid trial of {servers}", servers=servers(f"1 {name}"))
         if one.bottleneck != Component.SERVER:
-            what = f"the bottleneck of {servers(f'1 {name}')}"
-            return f"no linear speedup: {what} was the {one.bottleneck}"
+            return tr(
+                "no linear speedup: the bottleneck of {servers} was the {bottleneck}",
+                servers=servers(f"1 {name}"),
+                bottleneck=one.bottleneck,
+            )
     blocks = sorted(_blocks(smaller, singles) & _blocks(larger, singles))
     if not blocks:
-        return "no linear speedup: no block has a valid trial of every single server"
+        return tr("no linear speedup: no block has a valid trial of every single server")
     sums = [[_sum(cell, singles, block) for block in blocks] for cell in (smaller, larger)]
     relative = [
         [cell.by_block[block] / total for block, total in zip(blocks, each, strict=True)]
@@ -78,7 +82,7 @@ def singles_of(cells: Sequence[CellSummary]) -> dict[str, CellSummary]:
 def equal_shares(cell: CellSummary) -> str:
     """Return that equal shares limit a topology of several types, as a clause; empty for any other one."""
     is_mixed = len(server_types.counts(cell.topology)) > 1
-    return f"{EQUAL_SHARES}; {FIX}" if is_mixed and cell.even_shares else ""
+    return f"{tr(EQUAL_SHARES)}; {tr(FIX)}" if is_mixed and cell.even_shares else ""
 
 
 def findings(cells: Sequence[CellSummary]) -> list[Finding]:
@@ -86,6 +90,6 @@ def findings(cells: Sequence[CellSummary]) -> list[Finding]:
     limited = [cell for cell in cells if equal_shares(cell) and cell.bottleneck == Component.SERVER]
     if not limited:
         return []
-    more = f" and in {len(limited) - 1} more cells" if len(limited) > 1 else ""
-    cause = f"{EQUAL_SHARES} ({limited[0].name}{more})"
-    return [Finding(rule="E12", severity=Severity.NOTE, cause=cause, next_step=FIX)]
+    more = tr(" and in {cells} more cells", cells=len(limited) - 1) if len(limited) > 1 else ""
+    cause = f"{tr(EQUAL_SHARES)} ({limited[0].name}{more})"
+    return [Finding(rule="E12", severity=Severity.NOTE, cause=cause, next_step=tr(FIX))]

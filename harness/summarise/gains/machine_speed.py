@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.grid.thresholds import Thresholds
+from harness.language import tr
 from harness.records.findings import Finding, Severity
 from harness.records.trial import TrialRecord
 from harness.records.trial_path import TrialPath
@@ -103,14 +104,22 @@ def findings(speed: MachineSpeed | None, half: float | None, limits: Thresholds)
     """E22: wide intervals that the machines' change of speed explains."""
     if speed is None or not mattered(speed, half, limits):
         return []
-    follows = "" if speed.follows is None else f" (correlation with throughput {speed.follows:.2f})".replace("-", "−")
+    follows = (
+        ""
+        if speed.follows is None
+        else tr(" (correlation with throughput {follows:.2f})", follows=speed.follows).replace("-", "−")
+    )
     return [
         Finding(
             rule="E22",
             severity=Severity.NOTE,
-            cause=f"the machines’ own speed changed and made the intervals wide: a request cost {speed.span:.2f} "
-            f"times as much CPU time in the slowest trial as in the fastest of equal cells{follows}",
-            next_step="measure on dedicated machines",
+            cause=tr(
+                "the machines’ own speed changed and made the intervals wide: a request cost {span:.2f} "
+                "times as much CPU time in the slowest trial as in the fastest of equal cells{follows}",
+                span=speed.span,
+                follows=follows,
+            ),
+            next_step=tr("measure on dedicated machines"),
             figure=speed.span,
             threshold=limits.speed_span,
         )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from harness.language import tr
 from harness.words import percent
 
 CHANCE = 0.01  # in which equal mixes differ by more, in any of their names
@@ -28,9 +29,13 @@ class MixShift:
 
     def in_words(self, first: str, second: str) -> str:
         """The shift as a clause; `first` and `second` name both sides, as in "with 1 server"."""
-        return (
-            f"compares different work: {self.name} was {percent(self.before, 1)} of the requests {first} and "
-            f"{percent(self.after, 1)} {second} (rule E25)"
+        return tr(
+            "compares different work: {name} was {before} of the requests {first} and {after} {second} (rule E25)",
+            name=self.name,
+            before=percent(self.before, 1),
+            first=first,
+            after=percent(self.after, 1),
+            second=second,
         )
 
 

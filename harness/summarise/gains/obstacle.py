@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from harness.grid.server_types import ServersLevel
+from harness.language import tr
 from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 
@@ -51,18 +52,20 @@ class GainObstacle(Obstacle):
         return other is not None and (self.kind, self.servers) == (other.kind, other.servers)
 
 
-NO_COMMON_BLOCK = Obstacle(ObstacleKind.NO_COMMON_BLOCK, "no block has a usable trial of both")
+def no_common_block() -> Obstacle:
+    """The obstacle of two cells that share no block."""
+    return Obstacle(ObstacleKind.NO_COMMON_BLOCK, tr("no block has a usable trial of both"))
 
 
 def unusable(cell: CellSummary, name: str) -> Obstacle | None:
     """The obstacle of a side without usable trials; `name` starts the clause. None where it has some."""
     if cell.usable:
         return None
-    return Obstacle(ObstacleKind.UNUSABLE, f"{name}: {cell.outcome.replace('_', ' ')} ({cell.cause})")
+    return Obstacle(ObstacleKind.UNUSABLE, f"{name}: {tr(cell.outcome)} ({cell.cause})")
 
 
 def generator(cell: CellSummary, name: str) -> Obstacle | None:
     """The obstacle of a side that the load generator limited; None for another one."""
     if cell.bottleneck != Component.GENERATOR:
         return None
-    return Obstacle(ObstacleKind.GENERATOR, f"the bottleneck of {name} was the generator")
+    return Obstacle(ObstacleKind.GENERATOR, tr("the bottleneck of {name} was the generator", name=name))

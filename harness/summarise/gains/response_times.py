@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from harness.grid.load import level_of
 from harness.grid.thresholds import Thresholds
+from harness.language import tr
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains import mix, obstacle
 from harness.summarise.gains.obstacle import Obstacle, ObstacleKind
@@ -64,7 +65,7 @@ def _other_work(first: CellSummary, second: CellSummary, names: tuple[str, str],
     shift = mix.shift(first.mix, second.mix, limits.mix_held)
     if shift is None:
         return None
-    return Obstacle(ObstacleKind.OTHER_WORK, shift.in_words(*(f"with {name}" for name in names)))
+    return Obstacle(ObstacleKind.OTHER_WORK, shift.in_words(*(tr("with {name}", name=name) for name in names)))
 
 
 def _ratios(first: CellSummary, second: CellSummary, least_pairs: int) -> dict[str, Interval]:
@@ -87,6 +88,8 @@ def _obstacle(cells: tuple[CellSummary, CellSummary], names: tuple[str, str]) ->
         if found:
             return found
         if cell.latency_unsteady:
-            text = f"the mean response time of {name} {cell.latency_unsteady}"
+            text = tr(
+                "the mean response time of {name} {latency_unsteady}", name=name, latency_unsteady=cell.latency_unsteady
+            )
             return Obstacle(ObstacleKind.UNSTEADY_LATENCY, text)
     return None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 
 from harness.grid.thresholds import Thresholds
+from harness.language import messages
 from harness.records.reasons import ReasonKind
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.statistics.intervals import Interval
 
 CPU_FALLS = 1.25  # largest ratio of the CPU utilization of a server to the same work on more servers
-REMARK = "the servers wait for something that they share, such as a database, a lock in it, or another service"
+REMARK = messages(
+    "the servers wait for something that they share, such as a database, a lock in it, or another service"
+)
 
 
 def dependency(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.grid.load import RATE, VUSERS
 from harness.grid.types import Levels
+from harness.language import messages, tr
 from harness.summarise.search.bracketing import Bracket
 from harness.summarise.search.falling import FallingCurve
 from harness.summarise.search.knee import LEAST, Estimate, Knee
@@ -51,46 +52,72 @@ def _objectives(result: SearchResult, bracket: Bracket) -> str:
     """The loads at which single probes met and missed the objectives, their evidence, and the loads of blocks."""
     met, missed = bracket.low, bracket.high
     evidence = [f" ({text})" if text else "" for text in result.evidence]
-    text = f"objectives are met up to {_load(result, met)}{evidence[0]}" if met is not None else _NEVER_MET
-    text += f", missed at {_load(result, missed)}{evidence[1]}" if missed is not None else ""
+    text = (
+        tr("objectives are met up to {load}{evidence}", load=_load(result, met), evidence=evidence[0])
+        if met is not None
+        else tr(_NEVER_MET)
+    )
+    text += (
+        tr(", missed at {load}{evidence}", load=_load(result, missed), evidence=evidence[1])
+        if missed is not None
+        else ""
+    )
     if result.factor == RATE and result.invalid_from is not None:
-        text += f", unknown at {_load(result, result.invalid_from)}, whose probe does not count"
+        text += tr(", unknown at {load}, whose probe does not count", load=_load(result, result.invalid_from))
     if result.missed_below:
         below = ", ".join(_load(result, load) for load in result.missed_below)
-        text += f"; probes at {below} missed them, below loads that met them"
+        text += tr("; probes at {below} missed them, below loads that met them", below=below)
     if result.loads:
-        text += f"; their crossing is measured in blocks at {', '.join(_load(result, load) for load in result.loads)}"
+        text += tr(
+            "; their crossing is measured in blocks at {listed}",
+            listed=", ".join(_load(result, load) for load in result.loads),
+        )
     return text
 
 
-_NEVER_MET = "no probed load meets the objectives"
+_NEVER_MET = messages("no probed load meets the objectives")
 
 
 def _load(result: SearchResult, load: float) -> str:
-    return f"{load:.10g}/s" if result.factor == RATE else f"{load:.0f} users"
+    return f"{load:.10g}/s" if result.factor == RATE else tr("{load:.0f} users", load=load)
 
 
 def _knee(result: SearchResult) -> str:
     """The knee of throughput, and the load of the blocks."""
     knee = result.knee
     if knee is None or result.users is None:
-        return "no probe is usable"
+        return tr("no probe is usable")
     limit = (
-        "the largest load of the search"
+        tr("the largest load of the search")
         if result.invalid_from is None
-        else f"the largest load with a usable probe, as none is usable from {_load(result, result.invalid_from)} on"
+        else tr(
+            "the largest load with a usable probe, as none is usable from {load} on",
+            load=_load(result, result.invalid_from),
+        )
     )
     if not knee.level:
-        return (
-            f"throughput still grows at {_load(result, result.users)} ({_per_s(knee.rate)}/s), {limit}; "
-            "blocks are measured there, perhaps below saturation"
+        return tr(
+            "throughput still grows at {load} ({per_s}/s), {limit}; blocks are measured there, perhaps "
+            "below saturation",
+            load=_load(result, result.users),
+            per_s=_per_s(knee.rate),
+            limit=limit,
         )
     rate = knee.rate_estimate
     level = f"{_per_s(rate.value)}/s{_interval(rate, _per_s)}"
     if not knee.rising:
-        text = f"throughput does not grow from {_load(result, knee.users)} on, where the search began ({level})"
+        text = tr(
+            "throughput does not grow from {load} on, where the search began ({level})",
+            load=_load(result, knee.users),
+            level=level,
+        )
         bounded = f", {limit}" if result.users == result.most else ""
-        return f"{text}; blocks are measured at {_load(result, result.users)}{bounded}"
+        return tr(
+            "{text}; blocks are measured at {load}{bounded}",
+            text=text,
+            load=_load(result, result.users),
+            bounded=bounded,
+        )
     if result.falling is not None:
         return _falling(result, knee, result.users, result.falling)
     return _bracketed(result, knee, result.users, level, limit)
@@ -98,27 +125,40 @@ def _knee(result: SearchResult) -> str:
 
 def _falling(result: SearchResult, knee: Knee, block_users: int, curve: FallingCurve) -> str:
     """The sentence for throughput that falls beyond its peak."""
-    text = (
-        f"throughput peaks at {_per_s(curve.rate)}/s near {_load(result, curve.users)} and falls to "
-        f"{_per_s(curve.last_rate)}/s at {curve.last_users} ({knee.probes} probes); blocks are measured at "
-        f"{_load(result, curve.users)}"
+    text = tr(
+        "throughput peaks at {per_s}/s near {load} and falls to {per_s_2}/s at {last_users} "
+        "({probes} probes); blocks are measured at {load}",
+        per_s=_per_s(curve.rate),
+        load=_load(result, curve.users),
+        per_s_2=_per_s(curve.last_rate),
+        last_users=curve.last_users,
+        probes=knee.probes,
     )
-    more = f" and at {_load(result, block_users)}, as the peak may be load-limited"
+    more = tr(" and at {load}, as the peak may be load-limited", load=_load(result, block_users))
     return text + (more if block_users != curve.users else "")
 
 
 def _bracketed(result: SearchResult, knee: Knee, block_users: int, level: str, limit: str) -> str:
     """The sentence for a knee with probes on both sides."""
     users, times = knee.users_estimate, block_users / knee.users
-    text = (
-        f"throughput grows up to {_load(result, users.value)}{_interval(users, '{:.0f}'.format)} and stays at {level} "
-        f"above ({knee.probes} probes"
+    text = tr(
+        "throughput grows up to {load}{interval} and stays at {level} above ({probes} probes",
+        load=_load(result, users.value),
+        interval=_interval(users, "{:.0f}".format),
+        level=level,
+        probes=knee.probes,
     )
     if users.low is None:
-        text += f", {len(knee.rising)} of them below and {len(knee.level)} above: too few for an interval"
-    text += f"); blocks are measured at {_load(result, block_users)}, {times:.2f} times as many"
+        text += tr(
+            ", {rising} of them below and {level} above: too few for an interval",
+            rising=len(knee.rising),
+            level=len(knee.level),
+        )
+    text += tr(
+        "); blocks are measured at {load}, {times:.2f} times as many", load=_load(result, block_users), times=times
+    )
     if block_users < knee.saturating_users and times < LEAST:
-        text += f" and {limit}: perhaps below saturation"
+        text += tr(" and {limit}: perhaps below saturation", limit=limit)
     return text
 
 

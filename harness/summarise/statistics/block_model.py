@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.grid.thresholds import Thresholds
+from harness.language import tr
 from harness.records.findings import Finding, Kind, Severity
 from harness.summarise.statistics.intervals import Array
 from harness.words import percent
@@ -109,10 +110,13 @@ def _trend(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: 
         Finding(
             rule="E20",
             severity=Severity.NOTE,
-            cause=f"throughput changes by {percent(math.expm1(slope), 1)} with each position in a block: "
-            "a trial depends on the trials before it",
-            next_step="look for effects that outlast a trial (connections, memory, credits), or wait longer between "
-            "trials",
+            cause=tr(
+                "throughput changes by {expm1} with each position in a block: a trial depends on the trials before it",
+                expm1=percent(math.expm1(slope), 1),
+            ),
+            next_step=tr(
+                "look for effects that outlast a trial (connections, memory, credits), or wait longer between trials"
+            ),
             figure=p,
             threshold=limits.trend_p,
             kind=Kind.TREND,
@@ -159,9 +163,10 @@ def _outliers(model: BlockModel, limits: Thresholds) -> list[Finding]:
                 Finding(
                     rule="E20",
                     severity=Severity.NOTE,
-                    cause=f"block {block} {differs} the others; it is not excluded",
-                    next_step="look for other load on these machines at that time, and repeat the study when they are "
-                    "idle",
+                    cause=tr("block {block} {differs} the others; it is not excluded", block=block, differs=differs),
+                    next_step=tr(
+                        "look for other load on these machines at that time, and repeat the study when they are idle"
+                    ),
                     figure=p,
                     threshold=limits.outlier_p,
                     kind=Kind.OUTLIER,
@@ -183,7 +188,15 @@ def _speed_outlier(model: BlockModel, block: int, limits: Thresholds) -> list[tu
     p = 2 * float(special.stdtr(len(others) - 1, -abs(t))) * count
     if not (p < limits.outlier_p and abs(off) > limits.outlier_least):
         return []
-    return [(p, f"ran {percent(abs(math.expm1(off)), 1)} {'slower' if off < 0 else 'faster'} than")]
+    return [
+        (
+            p,
+            tr(
+                "ran {expm1} slower than" if off < 0 else "ran {expm1} faster than",
+                expm1=percent(abs(math.expm1(off)), 1),
+            ),
+        )
+    ]
 
 
 def _noise_outlier(model: BlockModel, block: int, limits: Thresholds) -> list[tuple[float, str]]:
@@ -199,4 +212,4 @@ def _noise_outlier(model: BlockModel, block: int, limits: Thresholds) -> list[tu
     p = float(special.fdtrc(max(1.0, len(mine) * share), len(rest) * share, ratio)) * len(model.effects)
     if not (p < limits.outlier_p and math.sqrt((mine**2).mean() / share) > limits.outlier_least):
         return []
-    return [(p, f"was {math.sqrt(ratio):.1f} times as noisy as")]
+    return [(p, tr("was {sqrt:.1f} times as noisy as", sqrt=math.sqrt(ratio)))]

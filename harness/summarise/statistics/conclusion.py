@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from harness.grid.thresholds import Thresholds
+from harness.language import tr
 from harness.summarise.statistics.intervals import Interval
 
 
@@ -81,4 +82,4 @@ def within(ratio: Interval | None, margin: float) -> bool:
 
 def in_words(conclusion: Conclusion, *, indicative: bool) -> str:
     """The conclusion as tables write it: "indicative: sub-linear" where too few blocks support it."""
-    return f"indicative: {conclusion}" if indicative else str(conclusion)
+    return tr("indicative: {conclusion}", conclusion=conclusion) if indicative else tr(conclusion)

@@ -1,5 +1,8 @@
 "use strict";
 // Draws the charts as wide as their figures, and again when that width changes.
+// A message of the page in the language of the report, with the facts for its placeholders.
+const WORDS = {{WORDS}};
+const translated = (message, facts = {}) => (WORDS[message] ?? message).replace(/\{(\w+)\}/g, (found, name) => facts[name] ?? found);
 const charts = {};  // of the page: `draw(name, spec)`, `cellSpec` and `rows`
 
 {

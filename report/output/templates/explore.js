@@ -31,7 +31,7 @@ const explore = {};
 
   const permalink = (id, name) => {
     const link = element("a", { href: "#" + id, className: "permalink" }, "#");
-    link.setAttribute("aria-label", "Link to " + name);
+    link.setAttribute("aria-label", translated("Link to {name}", { name }));
     return link;
   };
 
@@ -43,20 +43,20 @@ const explore = {};
       if (linked && id && id !== "contents" && !head.querySelector(".permalink")) head.append(" ", permalink(id, head.textContent));
     });
     root.querySelectorAll(".wide[id]").forEach((place) => {
-      const name = place.getAttribute("aria-label"), button = element("button", { type: "button" }, "Copy as CSV");
+      const name = place.getAttribute("aria-label"), button = element("button", { type: "button" }, translated("Copy as CSV"));
       button.addEventListener("click", () => {
         const focus = document.activeElement;
-        button.textContent = copied(csv(place.querySelector("table"))) ? "Copied" : "Not copied";
+        button.textContent = copied(csv(place.querySelector("table"))) ? translated("Copied") : translated("Not copied");
         focus?.focus();
-        setTimeout(() => { button.textContent = "Copy as CSV"; }, 2000);
+        setTimeout(() => { button.textContent = translated("Copy as CSV"); }, 2000);
       });
       button.setAttribute("aria-live", "polite");
-      const link = linked ? [" ", permalink(place.id, "the table " + name)] : [];
+      const link = linked ? [" ", permalink(place.id, translated("the table {name}", { name }))] : [];
       place.after(element("p", { className: "tools" }, button, ...link));
     });
     root.querySelectorAll("figure").forEach((figure) => {
       const chart = figure.querySelector(".chart"), caption = figure.querySelector("figcaption");
-      if (linked && chart && caption) caption.append(" ", permalink(chart.id, "this chart"));
+      if (linked && chart && caption) caption.append(" ", permalink(chart.id, translated("this chart")));
     });
   };
 
@@ -68,8 +68,8 @@ const explore = {};
     const rows = [rowOf(id), ...[...main.querySelectorAll("table:not(.trial) td:first-child a")]
       .filter((link) => link.hash === "#" + id).map((link) => link.closest("tr"))];
     for (const row of new Set(rows)) {
-      const heads = [...row.closest("table").tHead.rows[0].cells].map((head) => head.textContent);
-      if (heads.includes("request")) continue;  // has several rows for a cell
+      const cells = [...row.closest("table").tHead.rows[0].cells], heads = cells.map((head) => head.textContent);
+      if (cells.some((head) => head.classList.contains("of-request"))) continue;  // has several rows for a cell
       [...row.cells].forEach((cell, at) => { if (at && !found.has(heads[at])) found.set(heads[at], cell.textContent); });
     }
     return found;
@@ -77,7 +77,7 @@ const explore = {};
 
   function neighbours(id) {
     const ids = [...main.querySelectorAll("table.bottlenecks tbody tr")].map((row) => row.id), at = ids.indexOf(id);
-    return [[ids[at - 1], "previous cell"], [ids[at + 1], "next cell"]].filter(([other]) => other)
+    return [[ids[at - 1], translated("previous cell")], [ids[at + 1], translated("next cell")]].filter(([other]) => other)
       .map(([other, name]) => element("a", { href: "#" + other }, `${name}: ${rowOf(other).cells[0].textContent}`));
   }
 
@@ -85,18 +85,18 @@ const explore = {};
   function chart(trials) {
     const place = element("div", { className: "chart", id: "chart-cell" });
     place.setAttribute("role", "img");
-    place.setAttribute("aria-label", "Throughput, requests in flight, response times and utilization over time");
-    const choice = element("select", { id: "trial" }, element("option", { value: "" }, "all trials"),
+    place.setAttribute("aria-label", translated("Throughput, requests in flight, response times and utilization over time"));
+    const choice = element("select", { id: "trial" }, element("option", { value: "" }, translated("all trials")),
       ...trials.map(({ trial, outcome }) => element("option", { value: trial }, `${trial.split("/").at(-1)} (${outcome})`)));
     const show = () => {
       const shown = trials.filter(({ trial }) => !choice.value || trial === choice.value);
       charts.draw("cell", charts.cellSpec(SPECS.cell, shown));
     };
     choice.addEventListener("change", show);
-    const caption = "All trials on one clock. Shaded: the steady window. Response times are means of each second; short lines are "
-      + "percentiles of the window." + (trials[0].step > 1 ? ` Points are means of ${trials[0].step} s.` : "");
+    const caption = translated("All trials on one clock. Shaded: the steady window. Response times are means of each second; short lines are percentiles of the window.")
+      + (trials[0].step > 1 ? translated(" Points are means of {step} s.", { step: trials[0].step }) : "");
     const picture = element("figure", {}, place, element("figcaption", {}, caption));
-    return [element("p", {}, element("label", { htmlFor: "trial" }, "Show "), choice), picture, show];
+    return [element("p", {}, element("label", { htmlFor: "trial" }, translated("Show ")), choice), picture, show];
   }
 
   function open(id) {
@@ -104,9 +104,9 @@ const explore = {};
     const list = element("dl", {}, ...[...figures(id)].map(([term, text]) =>
       element("div", {}, element("dt", {}, term), element("dd", {}, text))));
     const [choice, picture, show] = trials.length ? chart(trials)
-      : ["", element("p", {}, "The series of this cell’s trials are in trials/, in the folder of each trial."), () => {}];
+      : ["", element("p", {}, translated("The series of this cell’s trials are in trials/, in the folder of each trial.")), () => {}];
     const findings = trials.flatMap(({ trial, findings }) => findings.map((text) => `${trial.split("/").at(-1)}: ${text}`));
-    const events = trials.flatMap(({ trial, events }) => events.map(([at, what]) => `${trial.split("/").at(-1)}, second ${at}: ${what}`));
+    const events = trials.flatMap(({ trial, events }) => events.map(([at, what]) => translated("{trial}, second {second}: {event}", { trial: trial.split("/").at(-1), second: at, event: what })));
     const listed = (title, items) => items.length
       ? [element("h2", {}, title), element("ul", { className: "findings" }, ...items.map((text) => element("li", {}, text)))] : [];
     const table = main.querySelector("table.trial").cloneNode(true), heads = table.tHead.rows[0];
@@ -118,11 +118,11 @@ const explore = {};
     });
     const wide = element("div", { className: "wide", id: "table-cell", tabIndex: 0 }, table);
     wide.setAttribute("role", "region");
-    wide.setAttribute("aria-label", "Trials of this cell");
+    wide.setAttribute("aria-label", translated("Trials of this cell"));
     page.replaceChildren(
-      element("p", { className: "ways" }, element("a", { href: "#cells" }, "← report"), ...neighbours(id)),
+      element("p", { className: "ways" }, element("a", { href: "#cells" }, translated("← report")), ...neighbours(id)),
       element("h1", { tabIndex: -1 }, name), list, choice, picture,
-      ...listed("Events", events), ...listed("Findings", findings), element("h2", {}, "Trials"), wide,
+      ...listed(translated("Events"), events), ...listed(translated("Findings"), findings), element("h2", {}, translated("Trials")), wide,
     );
     explore.extend(page);
     page.hidden = false;

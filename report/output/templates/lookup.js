@@ -10,7 +10,8 @@
     if (!(rate > 0)) return "";
     const piece = pieces.find(({ to }) => to === null || rate <= to);
     const shown = rate < 10 ? String(Number(rate.toPrecision(2))) : grouped(rate, 0);
-    return `For ${shown}/s, ${piece.words.replace("{million}", usd((piece.usd / (rate * 3600)) * 1e6))}`;
+    const words = piece.words.replace("{million}", usd((piece.usd / (rate * 3600)) * 1e6));
+    return translated("For {per_s}, {with_price}", { per_s: `${shown}/s`, with_price: words });
   }
 
   function forServers(form) {

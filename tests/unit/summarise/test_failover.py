@@ -9,7 +9,8 @@ import pytest
 from harness.records.trial import TrialRecord
 from harness.summarise import tables
 from harness.summarise.cells.failover import CellFailover, Spread
-from harness.summarise.gains.gain import SERVER_FAILURE, GainKind
+from harness.summarise.gains.clauses import SERVER_FAILURE
+from harness.summarise.gains.gain import GainKind
 from harness.summarise.summary import Summary, summarise_records
 from tests.builders import grid, judged, record
 

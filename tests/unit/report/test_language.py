@@ -1,0 +1,228 @@
+"""The languages of a report: complete catalogues, and no sentence that goes past them."""
+
+import difflib
+import html
+import io
+import json
+import re
+import string
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pypdf
+import pypdfium2
+import pytest
+from babel.messages.pofile import read_po
+
+from commands.options import LanguageCode
+from docs import messages, sentences
+from harness.grid.thresholds import DECLARED
+from harness.language import Language, tr, use
+from report import build, elements, language, phrases
+from report.output import ci_summary, pdf
+from report.output import html as output
+from tests.golden_study import GOLDEN, PRICES, SCALE, STUDIES, made, page
+from tests.unit.report.test_golden import LARGEST_DIFFERENCE
+
+KOREAN = language.of("ko")
+CATALOGUES = sorted(language.TRANSLATIONS.glob("*.po"))
+AGAIN = "; 'python -m docs.messages' updates the catalogues, then translate the new messages"
+BEGIN, END = "\u27e6", "\u27e7"  # around each message of the pseudo-language
+HANGUL = re.compile("[\uac00-\ud7a3]")
+WORD = re.compile(r"[A-Za-z]{2,}")
+# Particles whose form depends on the last sound of the word before them.
+PARTICLE = re.compile(r"\{\w*[^}]*\}(은|는|이|가|을|를|과|와|로|으로|이면|이며|이고|라|이라)(?=[\s,.;:)]|$)")
+# Words that stay: units and formulas, software, protocols, and files.
+KEPT = {"ms", "req", "TPS", "CPU", "UTC", "GB", "USD", "TCP", "HTTP", "nginx", "Locust", "Docker", "Python", "Debian"}
+NAMES = {"pydantic", "history", "predict"}  # of packages and requests in the golden studies
+
+
+class Recorded(Mapping[str, str]):
+    """A catalogue that records the messages which it lacks."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
+        self.missing: set[str] = set()
+
+    def __getitem__(self, message: str) -> str:
+        if message not in self._known:
+            self.missing.add(message)
+        return self._known[message]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+class Pseudo(Recorded):
+    """A catalogue of every message, which it puts between marks."""
+
+    def __getitem__(self, message: str) -> str:
+        return message if BEGIN in message or message not in self._known else f"{BEGIN}{message}{END}"
+
+
+def fields(text: str) -> list[tuple[str, str | None]]:
+    """Placeholders with their formats."""
+    return sorted((name, form) for _, name, form, _ in string.Formatter().parse(text) if name is not None)
+
+
+def rendered(name: str, into: Path, of: Language, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The visible text and text alternatives of a golden study in a language."""
+    monkeypatch.setattr(language, "of", lambda _: of)
+    monkeypatch.setattr(elements, "MOST_WORDS", 10_000)  # a field that is cut would have one of its marks only
+    report, summary = build.model_of(made(name, into), language=of.code)
+    with use(of):
+        return "\n".join([page(report), ci_summary.markdown(report, summary), ci_summary.junit(report, summary)])
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.name)
+def test_a_catalogue_has_every_message_of_the_code_and_no_other(path: Path) -> None:
+    with path.open("rb") as file:
+        catalogue = read_po(file)
+    entries = {str(entry.id): entry for entry in catalogue if entry.id}
+    wanted = set(messages.found())
+    assert sorted(wanted - entries.keys()) == [], "missing" + AGAIN
+    assert sorted(entries.keys() - wanted) == [], "not in the code" + AGAIN
+    assert [message for message, entry in entries.items() if not entry.string] == [], "not translated"
+    assert [message for message, entry in entries.items() if entry.fuzzy] == [], "fuzzy"
+
+
+def test_every_language_of_the_commands_has_a_catalogue() -> None:
+    assert tuple(code.value for code in LanguageCode) == language.CODES
+    assert {path.stem for path in CATALOGUES} == {*language.CODES} - {"en"}
+
+
+def test_a_translation_has_the_placeholders_of_its_message() -> None:
+    wrong = {message: text for message, text in KOREAN.catalogue.items() if fields(message) != fields(text)}
+    assert wrong == {}
+
+
+def test_korean_needs_no_particle_that_depends_on_a_fact() -> None:
+    """A number or a name may end in a vowel or a consonant, so that no form of a particle would be right."""
+    assert [text for text in KOREAN.catalogue.values() if PARTICLE.search(text)] == []
+
+
+def test_every_sentence_of_page_one_has_an_entry_with_numbers_in_the_reference() -> None:
+    """docs/reference/sentences.md has the condition of each and an example in every language."""
+    places = messages.found()
+    page_one = {text for text, place in places.items() if place == "report/sentences/headline.py"}
+    counted = {text for text in page_one if text.startswith("{number} ")}
+    assert page_one - counted - sentences.ENTRIES.keys() == set(), "add an entry to docs/sentences.py"
+    assert sentences.ENTRIES.keys() - places.keys() == set(), "these messages no longer exist"
+    for message, entry in sentences.ENTRIES.items():
+        assert {name for name, _ in fields(message)} == entry.facts().keys(), message
+        with use(KOREAN):
+            assert tr(message, **entry.facts()), message
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_report_makes_no_message_that_the_catalogue_lacks(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = Recorded(KOREAN.catalogue)
+    rendered(name, tmp_path, Language("ko", catalogue), monkeypatch)
+    english = {text for text in catalogue.missing if WORD.search(text) and not HANGUL.search(text)}
+    assert english == set()
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_sentence_of_the_page_goes_through_the_catalogue(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a language that marks its messages, the words outside the marks are names, units and recorded texts."""
+    text = rendered(name, tmp_path, Language("xx", Pseudo(dict.fromkeys(messages.found(), ""))), monkeypatch)
+    text = re.sub(r"<pre>.*?</pre>", "", text, flags=re.DOTALL)  # the grid and the balancer's configuration
+    text = re.sub(rf"<td>({'|'.join(DECLARED)})</td>", "", text)
+    shown = html.unescape("\n".join([*re.findall(r">([^<>]+)<", text), *re.findall(r'aria-label="([^"]*)"', text)]))
+    outside = without_marked(shown).replace("\u00a0", " ")
+    for recorded in sorted(recorded_texts(tmp_path / f"golden-{name}-0123abcd"), key=len, reverse=True):
+        outside = outside.replace(recorded, "").replace(phrases.capitalised(recorded), "")
+    assert set(WORD.findall(outside)) - KEPT - NAMES == set()
+
+
+def without_marked(text: str) -> str:
+    """The text outside all marks, which may be nested."""
+    depth, kept = 0, []
+    for character in text:
+        depth += (character == BEGIN) - (character == END)
+        if depth == 0:
+            kept.append(character)
+    assert depth == 0
+    return "".join(kept)
+
+
+def recorded_texts(study: Path) -> set[str]:
+    """The names, versions, paths and findings in a study's files, but no plain word, which may be one of the report."""
+    paths = [*study.glob("*.json"), *study.rglob("trial.json")]
+    texts = {text for path in paths for text in strings(json.loads(path.read_text(encoding="utf-8")))}
+    trials = {str(path.parent.relative_to(study / "trials")) for path in paths if path.name == "trial.json"}
+    return (
+        {text for text in texts if WORD.search(text) and not text.isalpha()} | trials | {f"{host}:" for host in PRICES}
+    )
+
+
+def strings(value: object) -> Iterator[str]:
+    """Every text in a JSON value, of its keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from strings(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from (key, *strings(each))
+
+
+def test_a_korean_report_has_its_language_and_fonts_and_the_same_bytes_twice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warnings: list[str] = []
+    study = made("closed", tmp_path)
+    report, _ = build.model_of(study, language="ko")
+    content = output.html(report)
+    assert '<html lang="ko">' in content
+    assert content.count(f"font-family:{KOREAN.font};") == 2
+    assert content == output.html(report)
+    assert pdf.pdf(report, warn=warnings.append) == pdf.pdf(report)
+    assert warnings == []
+    assert [entry.message for entry in caplog.records if entry.message.startswith("Ignored")] == []
+    fonts = {
+        str(font.get_object()["/BaseFont"])
+        for sheet in pypdf.PdfReader(io.BytesIO(pdf.pdf(report))).pages
+        for font in sheet["/Resources"]["/Font"].values()  # type: ignore[index] # a PDF dictionary
+    }
+    assert any(KOREAN.font.replace(" ", "-") in font for font in fonts), fonts
+
+
+def test_data_and_tables_are_the_same_in_every_language(tmp_path: Path) -> None:
+    written = {}
+    for code in language.CODES:
+        study = made("closed", tmp_path / code)
+        build.write(study, {"data"}, language=code)
+        written[code] = {
+            file.name: file.read_bytes() for file in study.path.iterdir() if file.suffix != ".json" and file.is_file()
+        }
+    assert written["ko"] == written["en"]
+    assert {"cells.csv", "gains.csv", "results.parquet"} <= written["en"].keys()
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_korean_page_is_the_approved_one(name: str, tmp_path: Path) -> None:
+    report, _ = build.model_of(made(name, tmp_path), language="ko")
+    approved = (GOLDEN / name / "page.ko.html").read_text(encoding="utf-8")
+    changes = difflib.unified_diff(approved.splitlines(), page(report).splitlines(), lineterm="", n=0)
+    assert list(changes) == [], "'make golden' renders the approved pages again, then look at every page"
+    drawn = np.asarray(first_page(pdf.pdf(report)).convert("L"), dtype=float)
+    first = np.asarray(PIL.Image.open(GOLDEN / name / "first.ko.png").convert("L"), dtype=float)
+    assert drawn.shape == first.shape
+    assert np.abs(drawn - first).mean() < LARGEST_DIFFERENCE
+
+
+def first_page(content: bytes) -> PIL.Image.Image:
+    """The first page of a PDF, as it was approved."""
+    picture: PIL.Image.Image = pypdfium2.PdfDocument(content)[0].render(scale=SCALE, grayscale=True).to_pil()
+    return picture
