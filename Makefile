@@ -1,16 +1,15 @@
 # `make test` installs everything it needs and runs all tests. CI runs exactly that.
 PYTHON ?= python3
 BIN := .venv/bin
-# Load generators need the CPU at once. The lab and the fleet take longest, so the rest has the lowest priority.
-HOSTS_NICE := nice -n 5
+# The lab and the fleet take longest, so everything next to them has a lower priority.
 NICE := nice -n 10
 
 .PHONY: test readmes messages reference site quick images machines fleet lab containers processes loads measured test-ngrinder test-long setup lint unit integration lock benchmarks sample golden
 
 # Tests without measurements run in parallel. Tests that measure run alone afterwards.
 test: setup
-	$(MAKE) --no-print-directory --jobs=7 --output-sync=target lab fleet loads containers quick lint processes
-	$(MAKE) --no-print-directory measured
+	$(MAKE) --no-print-directory --jobs=6 --output-sync=target lab fleet containers quick lint processes
+	$(MAKE) --no-print-directory loads measured
 
 # Build the lab's images.
 images: setup
@@ -22,10 +21,10 @@ machines: images
 	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-up.yml
 
 fleet: machines
-	HOSTS=keep $(HOSTS_NICE) $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/rehearsal
+	HOSTS=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/rehearsal
 
 lab: images
-	HOSTS=keep $(HOSTS_NICE) $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" --ignore=tests/integration/containers tests/integration
+	HOSTS=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" --ignore=tests/integration/containers tests/integration
 
 # Roles and images with containers of their own.
 containers: images

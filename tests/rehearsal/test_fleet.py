@@ -117,7 +117,7 @@ def test_a_study_over_ssh_is_complete(over_ssh: Path, deployed_fleet: Fleet) -> 
     network = data.record.context.network
     assert set(network) == names
     # A machine that was too busy at the start of the window has no counter difference.
-    assert invalid or sum(counted.get("segments", 0) > 0 for counted in network.values()) >= 3
+    assert invalid or sum(counted.get("segments", 0) > 0 for counted in network.values()) >= 1
     record = loads(over_ssh / "study.json")
     assert record["kind"] == "rehearsal"
     environment = record["environment"]

@@ -115,7 +115,7 @@ def applied(site: Site) -> Site:
 def test_a_users_template_serves_with_everything_that_a_study_needs(applied: Site) -> None:
     assert changed(applied.apply(EXAMPLE).stdout) == 0, "a second run changes nothing"
     with httpx.Client(base_url=applied.url(), trust_env=False, timeout=10) as client:
-        answers = [client.get("/", headers=TRIAL) for _ in range(30)]
+        answers = [client.get("/", headers={"X-Study-Trial": "shares"}) for _ in range(30)]
         assert {answer.status_code for answer in answers} == {200}
         served = [answer.headers["X-Study-Server"] for answer in answers]
         assert all(float(answer.headers["X-Study-Time"]) < 10 for answer in answers)
@@ -129,7 +129,7 @@ def test_a_users_template_serves_with_everything_that_a_study_needs(applied: Sit
         assert (ceiling.status_code, ceiling.text.strip()) == (200, "{}"), "the generator's ceiling needs no server"
     output = printed(applied.balancer, ["sh", "-c", "sleep 1.5; cat /var/log/balancer/trial.log"])
     rows = [line.split("\t") for line in output.decode().splitlines()]
-    assert [row[4] for row in rows if row[0] == "template-1"] == served
+    assert [row[4] for row in rows if row[0] == "shares"] == served
 
 
 def test_a_second_template_replaces_the_first_and_none_the_second(applied: Site) -> None:
