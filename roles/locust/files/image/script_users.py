@@ -78,10 +78,8 @@ class Load:
     def leave(self) -> None:
         """End all users: their on_stop methods run now, and their requests are not counted."""
         leaving = [presence.greenlet for presence in self.present if presence.greenlet is not None]
-        staying = [presence for presence in self.present if not presence.leaving]
-        for presence in staying:
-            presence.leaving = True
-        gevent.killall([presence.greenlet for presence in staying], block=False)
+        for presence in self.present:
+            gevent.get_hub().loop.run_callback(presence.dismiss)
         gevent.joinall(leaving, timeout=min(self.spec.timeout_s, LEAVE_S))
         gevent.killall(leaving, block=False)
         self.settle()
@@ -180,6 +178,12 @@ class Presence:
         except BaseException:
             load.recorder.woke(load.now(), now + duration_s)
             raise
+
+    def dismiss(self) -> None:
+        """End this user at once, from the hub: if it ran between the mark and GreenletExit, it would send a request."""
+        if not self.leaving and self.greenlet is not None and not self.greenlet.dead:
+            self.leaving = True
+            self.greenlet.throw(GreenletExit)
 
     def leave(self) -> None:
         """End this user: GreenletExit runs its on_stop, and no `except Exception` of a script stops it."""
