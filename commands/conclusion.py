@@ -21,14 +21,14 @@ MOST_GAINS = 6
 def lines(summary: Summary, directory: StudyDirectory, *, interrupted: bool, calibration: str = "") -> list[str]:
     """Return the answer, the gains and the paths, one line each."""
     notes = [f"Calibration: {calibration}."] if calibration else []
-    graded = summary.evidence_grade
-    notes += [f"Evidence of {grade.in_short(graded)}."] if graded and graded.letter != "A" else []
     found = answer.answer(summary)
     if summary.grid.quick:
         notes, found = [*notes, found[0]], found[1:]
     begin = "answer (interrupted; run the same command to resume the study)" if interrupted else "answer"
     gains: Sequence[Gain | CapacityGain] = answer.in_order(summary.gains) or summary.capacity_gains
-    return [f"{begin}: {' '.join([*notes, *_within(found)])}", f"gains: {in_short(gains)}", _paths(directory)]
+    graded = summary.evidence_grade
+    last = [f"Evidence of {grade.in_short(graded)}."] if graded and graded.letter != "A" else []
+    return [f"{begin}: {' '.join([*notes, *_within(found), *last])}", f"gains: {in_short(gains)}", _paths(directory)]
 
 
 def in_short(gains: Sequence[Gain | CapacityGain]) -> str:

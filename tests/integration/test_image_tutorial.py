@@ -12,6 +12,7 @@ import docker
 import pytest
 
 from harness.deploy.inventory.hosts import Inventory
+from tests.collection.conftest import variable
 from tests.tutorial import ROOT, follow
 
 PAGE = ROOT / "docs" / "tutorial" / "your-image.md"
@@ -21,9 +22,8 @@ IMAGE = "my-image:1.0"
 @pytest.fixture
 def image(deployed: Inventory, engine: docker.DockerClient) -> Iterator[str]:
     """An image as a newcomer has it, with nothing of this project but an interpreter."""
-    server = engine.containers.get(deployed.servers[0].container)
-    assert server.image is not None
-    arguments = {"BASE": server.image.tags[0]}
+    assert deployed, "the images exist"
+    arguments = {"BASE": variable("base_image_name")}
     engine.images.build(
         path=str(ROOT / "tests" / "own_image"), tag=IMAGE, buildargs=arguments, labels={"scale-out.owner": "tutorial"}
     )
