@@ -19,7 +19,7 @@ def sentence(found: EvidenceGrade | None) -> str:
     """The grade, its meaning, and the missing evidence with the rules that lack it; empty without a valid trial."""
     if found is None:
         return ""
-    text = tr("Grade {letter}: {meaning}.", letter=found.letter, meaning=tr(MEANING[found.letter]))
+    text = f"{phrases.capitalised(in_short(found))}."
     if found.missing:
         text += tr(" Missing: {listed}.", listed=phrases.joined(list(found.missing)))
     if found.unavailable:
