@@ -114,7 +114,7 @@ def _declared() -> Iterator[tuple[str, str]]:
 
 
 def updated(path: Path) -> Catalog:
-    """Read a catalogue, add the messages that it lacks, and leave out those that the code does not have."""
+    """Read a catalogue, add the code's new messages, and leave out messages that the code does not have."""
     with path.open("rb") as file:
         known = read_po(file)
     catalogue = Catalog(

@@ -106,7 +106,7 @@ class Balancer(ABC):
     `connections_per_user`. `address_unit` is the unit of its method by address. `waits_s` is its usual timeout for
     a response. `after_storing` is a command for its container once the response for the generator's ceiling is stored;
     that may have `largest_stored` bytes, None for any size. `unavailable` has the rules that its cells cannot feed,
-    `partly` those that still judge the counters that there are.
+    `partly` the rules that still judge the remaining counters.
     """
 
     name: str

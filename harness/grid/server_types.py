@@ -59,7 +59,7 @@ def contains(larger: ServersLevel, smaller: ServersLevel) -> bool:
 
 
 def neighbours(levels: Iterable[ServersLevel]) -> list[tuple[ServersLevel, ServersLevel]]:
-    """Return the steps (smaller, larger): of plain numbers each to the next; of types each to those that contain it.
+    """Return the steps (smaller, larger): of plain numbers each to the next; of types each to all that contain it.
 
     A step between types has no measured topology in between: the covering relation of the order by containment.
     """

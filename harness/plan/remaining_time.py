@@ -36,7 +36,7 @@ class Change:
 
 
 class RemainingTime:
-    """Duration of trials that are still to be measured, from the records of those that were.
+    """Duration of the trials that are not measured yet, from the records of the measured ones.
 
     A load takes as long as the earlier loads of its cell, and a switch as long as earlier switches of the same factors.
     Loads that were not measured yet take the planned time, corrected by the mean difference of all others.

@@ -10,8 +10,8 @@ from harness.records.part import Part
 class EvidenceGrade(Part):
     """Grade of the evidence: A (all counters), B (some) or C (the load generator's only).
 
-    `unavailable` are the rules that lack counters, at least in part; `of_study` has the reasons of those that judge no
-    single trial.
+    `unavailable` are the rules that lack counters, at least in part; `of_study` has the reasons of rules that judge
+    no single trial.
     """
 
     letter: str

@@ -43,7 +43,7 @@ def effective(grid: Grid, inventory: Inventory) -> Configuration:
 
 
 def _sources(grid: Grid) -> Mapping[str, Source | ScalePlaybook]:
-    """Files that decide the study: those that its traffic sends, and the playbook that scales a platform."""
+    """Files that decide the study: the files of its traffic, and the playbook that scales a platform."""
     sent = grid.dataset.sources if grid.dataset else {}
     return {**sent, grid.platform.scale: grid.playbook} if grid.platform and grid.playbook else sent
 

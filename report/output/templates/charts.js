@@ -17,7 +17,7 @@ const charts = {};  // of the page: `draw(name, spec)`, `cellSpec` and `rows`
     return x?.axis ? { ...layer, encoding: { ...layer.encoding, x: { ...x, axis: { ...x.axis, title: "s", tickCount: 2 } } } } : layer;
   };
 
-  // The rows of a table that is written by columns (report/script_data.py), or those that it has.
+  // The rows of a table that is written by columns (report/script_data.py), or its own rows.
   charts.rows = (table) => {
     if (Array.isArray(table)) return table;
     const columns = Object.entries(table.columns).map(([name, column]) =>
