@@ -36,7 +36,7 @@ class PlaybookOutcome:
     status: str
     duration_s: float
     changed: dict[str, int] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+    failures: task_results.Failures = field(default_factory=task_results.Failures)
     results: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     over: bool = False  # every task has ended
 
@@ -150,7 +150,6 @@ class Playbook:
                 _kill(self._ident)
             elif time.monotonic() > self._heard + timeout_s and outcome.status != "timeout":
                 outcome.status = "timeout"
-                outcome.failures.append(f"not finished within {timeout_s:g} s")
             if outcome.status == "timeout":
                 _kill(self._ident)
         outcome.duration_s = time.monotonic() - self._began
@@ -158,7 +157,11 @@ class Playbook:
         if self._ansible.cancelled():
             raise Interrupted("interrupted")
         if not outcome.ok:
-            messages = outcome.failures or [f"ended as {outcome.status!r}: {self._last_output or 'without output'}"]
+            messages = outcome.failures.messages()
+            if outcome.status == "timeout":
+                messages.append(f"not finished within {timeout_s:g} s")
+            elif not messages:
+                messages.append(f"ended as {outcome.status!r}: {self._last_output or 'without output'}")
             raise DeployFailed(f"{self.name}: " + "; ".join(messages))
         log.info("%s: %.1f s, changed %s", self.name, outcome.duration_s, outcome.changed)
         return outcome
@@ -175,15 +178,14 @@ class Playbook:
         elif kind == "runner_on_ok":
             outcome.results.append((host, task, data.get("res", {})))
         elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
-            outcome.failures.append(task_results.failure(host, task, data, unreachable=kind == "runner_on_unreachable"))
+            outcome.failures.add(host, task, data, unreachable=kind == "runner_on_unreachable")
         elif kind == "runner_retry":
             self._heard = time.monotonic()
             if message := self._retries.message(host, data, self._heard):
                 self._ansible.waiting(message)
         elif kind == "playbook_on_stats":
             outcome.changed = data.get("changed", {})
-            if not data.get("failures") and not data.get("dark"):
-                outcome.failures.clear()  # all failures were rescued
+            outcome.failures.keep({*data.get("failures", {}), *data.get("dark", {})})
             outcome.over = True
             self._news.set()
         return False  # write no event files: a study would write tens of thousands

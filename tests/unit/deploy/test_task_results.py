@@ -29,3 +29,49 @@ def test_retries_are_reported_once_in_eight_seconds() -> None:
     assert [bool(message) for message in messages] == [True, False, False, True, False, True]
     assert messages[0] == "waiting for server-1: GET /readyz: connection refused; last line: loading"
     assert retries.message("server-1", {"res": {}}, 200.0) == ""
+
+
+PULL = {"res": {"msg": "Error pulling image mine:1 - no such host"}}
+
+
+def report(host: str) -> dict[str, dict[str, str]]:
+    return {"res": {"msg": f"{host}: image mine:1 is not in its registry. Fix: push it."}}
+
+
+def test_equal_failures_are_one_message_with_all_hosts() -> None:
+    found = task_results.Failures()
+    for number in (10, 2, 1):
+        found.add(f"server-{number}", "Pull missing images", PULL)
+    found.add("balancer", "Start nginx", {"res": {"msg": "no such file"}})
+    assert found.messages() == [
+        "server-1, server-2, server-10: Pull missing images: Error pulling image mine:1 - no such host",
+        "balancer: Start nginx: no such file",
+    ]
+
+
+def test_a_long_list_of_hosts_is_cut() -> None:
+    found = task_results.Failures()
+    for number in range(30):
+        found.add(f"web-{number:02}", "Pull missing images", PULL)
+    (message,) = found.messages()
+    assert message.startswith("web-00, web-01, web-02, web-03, web-04, web-05, web-06, web-07 and 22 more: Pull")
+
+
+def test_the_report_of_a_role_replaces_the_failure_that_it_explains() -> None:
+    found = task_results.Failures()
+    hosts = ("server-1", "server-2")
+    for host in hosts:
+        found.add(host, "images", PULL)
+    for host in hosts:
+        found.add(host, "images", report(host))
+    assert found.messages() == ["server-1, server-2: image mine:1 is not in its registry. Fix: push it."]
+
+
+def test_rescued_failures_are_dropped() -> None:
+    found = task_results.Failures()
+    found.add("server-1", "images", PULL)
+    found.add("server-2", "start", {"res": {"msg": "no such file"}})
+    found.keep(["server-2"])
+    assert found.messages() == ["server-2: start: no such file"]
+    found.keep([])
+    assert not found
