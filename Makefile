@@ -38,7 +38,7 @@ processes: setup
 
 # Load generators and servers as programs of this machine.
 loads: setup
-	$(BIN)/python -m pytest --numprocesses=3 --durations=15 tests/loads
+	$(BIN)/python -m pytest --numprocesses=4 --durations=15 tests/loads
 
 measured: setup
 	HOSTS=use $(BIN)/python -m pytest --durations=15 -m "not long and not concurrent" tests/integration tests/rehearsal
