@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # The lab and the fleet take longest, so everything next to them has a lower priority.
 NICE := nice -n 10
+# Otherwise each process of the tests, and each study that they start, would compile all modules of this project again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: test readmes messages reference site quick images machines fleet lab containers processes loads measured test-ngrinder test-long setup lint unit integration lock benchmarks sample golden
 
@@ -36,7 +38,7 @@ processes: setup
 
 # Load generators and servers as programs of this machine.
 loads: setup
-	$(BIN)/python -m pytest --numprocesses=3 --durations=15 tests/loads
+	$(BIN)/python -m pytest --numprocesses=4 --durations=15 tests/loads
 
 measured: setup
 	HOSTS=use $(BIN)/python -m pytest --durations=15 -m "not long and not concurrent" tests/integration tests/rehearsal

@@ -7,12 +7,15 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+import threadpoolctl
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from harness import bootstrap, secrecy
 
-bootstrap.limit_threads(os.environ)  # as in every command, and before a test loads NumPy
+# As in every command. pytest-randomly has loaded NumPy already, and a second thread would only wait, with all its CPU.
+bootstrap.limit_threads(os.environ)
+threadpoolctl.threadpool_limits(1, "blas")
 
 TESTS = Path(__file__).parent
 # Seconds until a hung test fails with its name, on a machine five times slower than usual or with a third of the CPU.

@@ -26,10 +26,13 @@ START_S, STOP_S = 120.0, 10.0
 
 
 def locust_python() -> str:
-    """Return the Python of an environment with the image's requirements, which is made once for each lock file."""
+    """Return the Python of an environment with the image's requirements, which is made once for each lock file.
+
+    Its packages are compiled once, as in the image. Otherwise each of Locust's processes would compile them.
+    """
     requirements = IMAGE / "requirements.txt"
     name = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-    folder = ROOT / ".cache" / f"locust-{name}"
+    folder = ROOT / ".cache" / f"locust-compiled-{name}"
     folder.parent.mkdir(exist_ok=True)
     uv = Path(sys.executable).with_name("uv")
     python = folder / "bin" / "python"
@@ -44,6 +47,7 @@ def locust_python() -> str:
                 "pip",
                 "install",
                 "--quiet",
+                "--compile-bytecode",
                 "--require-hashes",
                 "--python",
                 python,

@@ -13,7 +13,7 @@ from harness.deploy import balancer_template, lab_resources, scale_playbook
 from harness.deploy.inventory.files import programs, resolve_path, unreadable
 from harness.deploy.inventory.hosts import GROUPS, OF_PLATFORM, Inventory
 from harness.deploy.inventory.resolve import find
-from harness.deploy.role_values import ROLES, RoleValues
+from harness.deploy.role_values import ROLES, YAML_LOADER, RoleValues
 from harness.grid import derive
 from harness.grid.cell import Cell
 from harness.grid.checks import Checker
@@ -138,7 +138,8 @@ def role_variables(root: Path) -> frozenset[str]:
     """Return the names of all public role variables that a cell may set."""
     names = {*lab_resources.VARIABLES, *(name for kind in LOAD_GENERATORS for name in kind.variables)}
     for role in ROLES:
-        names |= yaml.safe_load((root / "roles" / role / "defaults" / "main.yml").read_text()).keys()
+        text = (root / "roles" / role / "defaults" / "main.yml").read_text(encoding="utf-8")
+        names |= yaml.load(text, Loader=YAML_LOADER).keys()  # noqa: S506 - a safe one
     return frozenset(names)
 
 

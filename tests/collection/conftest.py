@@ -19,7 +19,7 @@ import pytest
 from docker.models.containers import Container
 
 from harness.deploy.container_engine import connect
-from tests.integration.conftest import ROOT, playbook
+from tests.integration.conftest import ROOT, build_images
 
 BIN = Path(sys.executable).parent
 GROUPS = ("balancer", "servers", "generators", "controller", "agents")  # of the examples
@@ -73,11 +73,19 @@ def there(elsewhere: Elsewhere) -> Elsewhere:
     return elsewhere
 
 
+@pytest.fixture(scope="session")
+def installed(tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the installed collection. Installed offline, because its dependencies are installed already."""
+    folder = tmp_path_factory.mktemp("installed")
+    run(folder, "ansible-galaxy", "collection", "install", tarball, "-p", folder, "--no-deps", "--offline")
+    return folder
+
+
 @pytest.fixture
-def elsewhere(tarball: Path, tmp_path: Path) -> Elsewhere:
-    """Installed offline, because its dependencies are installed already."""
-    (tmp_path / "ansible.cfg").write_text("[defaults]\ncollections_path = collections\nhost_key_checking = false\n")
-    run(tmp_path, "ansible-galaxy", "collection", "install", tarball, "-p", "collections", "--no-deps", "--offline")
+def elsewhere(installed: Path, tmp_path: Path) -> Elsewhere:
+    """An empty folder whose Ansible finds the installed collection."""
+    settings = f"[defaults]\ncollections_path = {installed}\nhost_key_checking = false\n"
+    (tmp_path / "ansible.cfg").write_text(settings)
     return Elsewhere(tmp_path)
 
 
@@ -110,7 +118,7 @@ def variable(name: str) -> str:
 @pytest.fixture(scope="session")
 def plain() -> Iterator[Plain]:
     """Built from packages, because tests have no registry; standin/Dockerfile lists the differences."""
-    playbook("playbooks/build-images.yml")
+    build_images()
     base = variable("base_image_name")
     engine = connect()
     image = f"{NAME}/nginx:test"

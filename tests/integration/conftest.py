@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,12 @@ def playbook(*arguments: str, check: bool = True) -> subprocess.CompletedProcess
         changed_parts.difference_update(parts) if as_site_yml else changed_parts.update(parts)
     assert done.returncode == 0 or not check, done.stdout[-4000:] + done.stderr[-2000:]
     return done
+
+
+@cache
+def build_images() -> None:
+    """Build the lab's images, once in this process."""
+    playbook("playbooks/build-images.yml")
 
 
 def changed(output: str) -> int:

@@ -21,7 +21,17 @@ from harness.deploy import host_locks
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.records.directory import StudyDirectory
 from harness.records.trial import Window
-from tests.integration.conftest import GRIDS, ROOT, command, engine_token, events, small_grid, study, wait_for
+from tests.integration.conftest import (
+    GRIDS,
+    ROOT,
+    changed_parts,
+    command,
+    engine_token,
+    events,
+    small_grid,
+    study,
+    wait_for,
+)
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
@@ -242,6 +252,7 @@ def test_other_commands_reject_locked_hosts(tmp_path: Path, lab: Inventory) -> N
     """Another study, with its own directory and another name of the inventory, and `down`."""
     (tmp_path / "other").symlink_to(ROOT / "inventory" / "lab")
     grid = small_grid(tmp_path / "grid.yaml", name="busy", inventory=str(tmp_path / "other"))
+    changed = set(changed_parts)
     with host_locks.held(lab, "the study results/first-0123abcd", ROOT):
         attempts = [study("--grid", grid, "--results", tmp_path / "results"), study("down", "--keep-images")]
     for done in attempts:
@@ -250,6 +261,7 @@ def test_other_commands_reject_locked_hosts(tmp_path: Path, lab: Inventory) -> N
         assert "in use by the study results/first-0123abcd on inventory/lab (since " in words
         assert f"end it with 'kill {os.getpid()}'" in words
     assert not list((tmp_path / "results").rglob("study.json"))
+    changed_parts.intersection_update(changed)  # neither command came as far as the lab
 
 
 @pytest.mark.concurrent

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.certificates import self_signed
-from tests.loads.test_traffic import load, login, request
 from tests.locust_environment import Generator, generator
 from tests.recording import Recording, recording
+from tests.wire_loads import load, login, request
 
 USERS = 6
 

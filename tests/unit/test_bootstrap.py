@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import threadpoolctl
 
 from harness import bootstrap
 from harness.deploy import readiness
@@ -184,3 +186,11 @@ def test_programs_outside_the_environment_have_the_syntax_of_python_3_8() -> Non
     """An older Python must reach the message about its version."""
     for name in ("study.py", "harness/bootstrap.py", "harness/docker_context.py", "harness/__init__.py"):
         ast.parse((ROOT / name).read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+def test_numpy_computes_in_one_thread_in_tests_as_in_every_command() -> None:
+    """Also where a plugin of pytest loads it before the tests' own settings."""
+    np.ones((2, 2)) @ np.ones((2, 2))
+    blas = [found for found in threadpoolctl.threadpool_info() if found["user_api"] == "blas"]
+    assert blas
+    assert {found["num_threads"] for found in blas} == {1}, blas

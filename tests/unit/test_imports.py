@@ -51,14 +51,21 @@ IMPURE = {"time", "datetime", "os", "pathlib", "subprocess", "socket", "httpx", 
 READERS = {"grid/yamlfile.py", "grid/reading.py"}
 
 
-def imported(file: Path) -> set[str]:
+@cache
+def parsed(file: Path) -> ast.Module:
+    """Return the tree of a module, which several tests read."""
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@cache
+def imported(file: Path) -> frozenset[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+    return frozenset(names)
 
 
 def test_packages_import_only_what_they_may() -> None:
@@ -126,7 +133,7 @@ def test_rooms_of_the_summary_import_only_those_before_them() -> None:
 
 def test_the_report_imports_types_of_the_summary_and_no_functions() -> None:
     for file in (ROOT / "report").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(file)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("harness.summarise"):
                 functions = [alias.name for alias in node.names if not alias.name[0].isupper()]
                 assert not functions, f"{file} imports {functions} from {node.module}"
@@ -216,7 +223,7 @@ def modules() -> Iterator[Path]:
 @pytest.mark.parametrize("path", list(modules()), ids=lambda path: str(path.relative_to(ROOT)))
 def test_functions_and_modules_are_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    tree = ast.parse(text)
+    tree = parsed(path)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
@@ -234,7 +241,7 @@ def test_no_two_classes_share_a_name() -> None:
     """One name for one idea, so that a reader can search for it."""
     found: dict[str, list[str]] = {}
     for path in (path for folder in ("harness", "report", "commands") for path in (ROOT / folder).rglob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert {name: paths for name, paths in found.items() if len(paths) > 1} == {}
@@ -246,7 +253,7 @@ def test_dataclasses_with_many_fields_are_made_by_keyword(folder: str) -> None:
     positional = [
         f"{path.relative_to(ROOT)}: {node.name}"
         for path in sorted((ROOT / folder).rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ClassDef) and _has_positional_fields(node)
     ]
     assert not positional, "give these dataclasses kw_only=True"

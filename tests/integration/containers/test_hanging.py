@@ -25,7 +25,7 @@ from harness.traffic.load_generator import LoadResult, LoadSpec
 from harness.traffic.locust import LocustLoadGenerator
 from tests.builders import load
 from tests.hanging import Hanging, hanging
-from tests.integration.conftest import playbook
+from tests.integration.conftest import build_images
 
 pytestmark = [pytest.mark.long, pytest.mark.concurrent]
 SHARES = (0.004, 0.06, 0.5)
@@ -53,7 +53,7 @@ def server() -> Iterator[Hanging]:
 @pytest.fixture(scope="module")
 def generator(lab: Inventory, engine: docker.DockerClient, server: Hanging) -> Iterator[LocustLoadGenerator]:
     """A load generator of the lab's image, whose only target is the server."""
-    playbook("playbooks/build-images.yml")
+    build_images()
     web, workers = free_port(), free_port()
     container = engine.containers.run(
         str(lab.generator.variables["locust_image"]),

@@ -15,7 +15,7 @@ import pytest
 from harness.deploy.ansible import Ansible
 from harness.deploy.inventory.hosts import Inventory
 from harness.errors import DeployFailed
-from tests.integration.conftest import ROOT, playbook
+from tests.integration.conftest import ROOT, build_images
 
 pytestmark = pytest.mark.concurrent
 LABEL = "scale-out-test-readiness"
@@ -91,7 +91,7 @@ LONG: dict[str, Case] = {
 @pytest.fixture
 def prepared(lab: Inventory, engine: docker.DockerClient, tmp_path: Path) -> Iterator[tuple[Ansible, Path]]:
     """A playbook of the role, and an inventory of hosts with faults, all on this machine."""
-    playbook("playbooks/build-images.yml")
+    build_images()
     image = str(lab.servers[0].variables["ml_server_image"])
     common: dict[str, Any] = {
         "ansible_connection": "local",

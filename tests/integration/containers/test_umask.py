@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.deploy.inventory.hosts import Inventory
-from tests.integration.conftest import PLAYBOOK, ROOT, playbook
+from tests.integration.conftest import PLAYBOOK, ROOT, build_images
 
 pytestmark = pytest.mark.concurrent
 
@@ -43,7 +43,7 @@ def private_context(tmp_path: Path) -> Path:
 def test_a_containers_user_can_read_an_image_built_under_umask_077(
     private_context: Path, tmp_path: Path, lab: Inventory, engine: docker.DockerClient
 ) -> None:
-    playbook("playbooks/build-images.yml")
+    build_images()
     variables = {
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         "container_image_name": NAME,

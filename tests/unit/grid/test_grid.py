@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.deploy.role_values import RoleValues
 from harness.grid import units
 from harness.grid.cells import FixedCells, SearchedCells
 from harness.grid.schema import Grid
@@ -95,6 +96,10 @@ def test_every_variable_in_grids_and_inventories_exists_in_a_role() -> None:
     for file in sorted((ROOT / "inventory").rglob("*.yml")):
         for name in yaml.safe_load(file.read_text()) or {}:
             assert not name.startswith(prefixes) or name in known, f"{file}: {name}"
+
+
+def test_a_grid_may_set_every_variable_of_the_roles_that_a_study_deploys() -> None:
+    assert RoleValues.read(ROOT).options.keys() - role_variables(ROOT) == set()
 
 
 def test_a_stored_grid_names_its_cells_as_the_written_one_did() -> None:

@@ -6,7 +6,8 @@ import io
 import json
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from docs import messages, sentences
 from harness.grid.thresholds import DECLARED
 from harness.language import Language, tr, use
 from report import build, elements, language, phrases
+from report.model import Report
 from report.output import ci_summary, pdf
 from report.output import html as output
 from tests.golden_study import GOLDEN, PRICES, SCALE, STUDIES, made, page
@@ -177,22 +179,33 @@ def strings(value: object) -> Iterator[str]:
             yield from (key, *strings(each))
 
 
+@pytest.fixture(scope="module")
+def korean(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Report, bytes]]:
+    """The Korean report of a golden study and its PDF, by the study's name; a PDF takes seconds."""
+
+    @cache
+    def get(name: str) -> tuple[Report, bytes]:
+        report, _ = build.model_of(made(name, tmp_path_factory.mktemp(name)), language="ko")
+        return report, pdf.pdf(report)
+
+    return get
+
+
 def test_a_korean_report_has_its_language_and_fonts_and_the_same_bytes_twice(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    korean: Callable[[str], tuple[Report, bytes]], caplog: pytest.LogCaptureFixture
 ) -> None:
     warnings: list[str] = []
-    study = made("closed", tmp_path)
-    report, _ = build.model_of(study, language="ko")
+    report, printed = korean("closed")
     content = output.html(report)
     assert '<html lang="ko">' in content
     assert content.count(f"font-family:{KOREAN.font};") == 2
     assert content == output.html(report)
-    assert pdf.pdf(report, warn=warnings.append) == pdf.pdf(report)
+    assert pdf.pdf(report, warn=warnings.append) == printed
     assert warnings == []
     assert [entry.message for entry in caplog.records if entry.message.startswith("Ignored")] == []
     fonts = {
         str(font.get_object()["/BaseFont"])
-        for sheet in pypdf.PdfReader(io.BytesIO(pdf.pdf(report))).pages
+        for sheet in pypdf.PdfReader(io.BytesIO(printed)).pages
         for font in sheet["/Resources"]["/Font"].values()  # type: ignore[index] # a PDF dictionary
     }
     assert any(KOREAN.font.replace(" ", "-") in font for font in fonts), fonts
@@ -211,12 +224,12 @@ def test_data_and_tables_are_the_same_in_every_language(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_the_korean_page_is_the_approved_one(name: str, tmp_path: Path) -> None:
-    report, _ = build.model_of(made(name, tmp_path), language="ko")
+def test_the_korean_page_is_the_approved_one(korean: Callable[[str], tuple[Report, bytes]], name: str) -> None:
+    report, printed = korean(name)
     approved = (GOLDEN / name / "page.ko.html").read_text(encoding="utf-8")
     changes = difflib.unified_diff(approved.splitlines(), page(report).splitlines(), lineterm="", n=0)
     assert list(changes) == [], "'make golden' renders the approved pages again, then look at every page"
-    drawn = np.asarray(first_page(pdf.pdf(report)).convert("L"), dtype=float)
+    drawn = np.asarray(first_page(printed).convert("L"), dtype=float)
     first = np.asarray(PIL.Image.open(GOLDEN / name / "first.ko.png").convert("L"), dtype=float)
     assert drawn.shape == first.shape
     assert np.abs(drawn - first).mean() < LARGEST_DIFFERENCE

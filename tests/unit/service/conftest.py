@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from service.train import train
-
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from service.train import train  # loads scikit-learn, which takes more than a second in each process
+
     path = tmp_path_factory.mktemp("model") / "digits.onnx"
     assert train(path) > 0.95
     return path

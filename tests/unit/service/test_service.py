@@ -4,12 +4,13 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
-from sklearn.datasets import load_digits
 
 from service import calibration, counting
 from service.app import create_app
@@ -25,12 +26,20 @@ def client(model: Path) -> Iterator[TestClient]:
         yield opened
 
 
+@cache
+def digits() -> Any:
+    """Return scikit-learn's images and labels, read once."""
+    from sklearn.datasets import load_digits
+
+    return load_digits()
+
+
 def image(number: int) -> list[float]:
-    return [float(v) for v in load_digits().data[number]]
+    return [float(v) for v in digits().data[number]]
 
 
 def test_it_classifies_single_images_and_batches(client: TestClient) -> None:
-    truth = [int(label) for label in load_digits().target[:80]]
+    truth = [int(label) for label in digits().target[:80]]
     single = [client.post("/predict", json={"image": image(i)}).json()["predictions"][0] for i in range(80)]
     batch = client.post("/predict", json={"images": [image(i) for i in range(8)]}).json()["predictions"]
     right = sum(found["label"] == label for found, label in zip(single, truth, strict=True))
@@ -133,7 +142,7 @@ def test_a_paced_server_returns_its_prediction_at_the_end_of_the_slot(model: Pat
         took_s = time.monotonic() - began
         after = total(client, responses), total(client, busy_s)
         assert total(client, "ml_capacity_per_second") == 5
-    assert found["label"] == load_digits().target[0]
+    assert found["label"] == digits().target[0]
     assert took_s >= 0.19
     assert after[0] - before[0] == 1
     assert after[1] - before[1] == pytest.approx(0.2)
