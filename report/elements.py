@@ -111,7 +111,7 @@ def _cut(field: str, notes: dict[str, str]) -> str:
 
 
 def cell_name(cell: CellSummary) -> str:
-    """The name of a cell: "2 servers at 1000 users"."""
+    """The name of a cell: "2 servers at 1,000 users"."""
     return tr("{servers} at {load}", servers=phrases.topology(cell.cell), load=load_name(cell.others))
 
 
@@ -139,7 +139,7 @@ def by_cell(trials: Mapping[str, TrialData]) -> dict[str, list[TrialData]]:
 
 
 def listed(figures: list[tuple[Gain, str]]) -> str:
-    """Figures of steps, grouped by load: "1000 users 1 → 2 [1.9, 2.1], 2 → 3 [1.4, 1.5]"."""
+    """Figures of steps, grouped by load: "1,000 users 1 → 2 [1.9, 2.1], 2 → 3 [1.4, 1.5]"."""
     loads: dict[str, list[str]] = {}
     for gain, figure in figures:
         step = f"{gain.step} {figure}".replace(" ", "\u00a0")

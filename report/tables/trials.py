@@ -10,7 +10,6 @@ from harness.records.trial import TrialData, TrialRecord
 from report import format as text
 from report.elements import Table, link
 
-
 MOST_IDS = 1000  # rows; of longer tables the page's script makes the anchors, of the paths
 
 
@@ -65,4 +64,4 @@ def _punctuality(record: TrialRecord, *, is_open: bool) -> str:
     if not is_open:
         return text.percent(figures.littles_law_residual if figures else None, 1)
     late_ms = figures.send_delay_p99_ms if figures else None
-    return text.NOTHING if late_ms is None else f"{late_ms:.1f}"
+    return text.NOTHING if late_ms is None else text.milliseconds(late_ms)

@@ -10,10 +10,10 @@ const explore = {};
     return made;
   };
 
-  // Numbers without spaces between thousands and with a plain minus; a text is not mistaken for a formula.
+  // Numbers without separators between thousands and with a plain minus; a text is not mistaken for a formula.
   function field(cell) {
     const text = (cell.querySelector("button") ?? cell).textContent.trim();
-    const plain = text.replace(/(\d)[ \u00a0\u202f](?=\d{3}(?!\d))/g, "$1").replaceAll("−", "-").replaceAll("\u00a0", " ");
+    const plain = text.replace(/(\d),(?=\d{3}(?!\d))/g, "$1").replaceAll("−", "-").replaceAll("\u00a0", " ");
     const value = plain === "–" ? "" : /^[=+@\t]|^-(?![\d.])/.test(plain) ? "'" + plain : plain;
     return /[",\n]/.test(value) ? '"' + value.replaceAll('"', '""') + '"' : value;
   }
