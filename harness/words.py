@@ -40,11 +40,6 @@ def of_cell(text: str) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
-def number(value: float, digits: int = 0) -> str:
-    """A number with separators between thousands: 1,000, or 1,234.5 with one digit."""
-    return f"{value:,.{digits}f}"
-
-
 def grouped(value: object) -> str:
     """A level of a load, or a rate, as it is written, with separators between thousands: 1,000 or 1,234.5."""
     return f"{value:,.10g}" if isinstance(value, int | float) else str(value)
@@ -54,7 +49,7 @@ def percent(share: float, digits: int = 0) -> str:
     """A share (0–1) as a percentage, as in 91 %. Without digits, a small share that is not 0 is "< 1 %"."""
     if digits == 0 and 0 < abs(share) < 0.01:
         return "< 1 %" if share > 0 else "> −1 %"
-    shown = number(share * 100, digits)
+    shown = f"{share * 100:,.{digits}f}"
     if not shown.strip("-0."):
         shown = shown.removeprefix("-")
     return f"{shown} %".replace("-", "−")
@@ -95,11 +90,6 @@ def _level_name(name: str, value: object) -> str:
     if name.endswith(TLS):
         return "HTTPS" if str(value).lower() == "true" else "HTTP"
     return f"{name} {value}"
-
-
-def readable(load: float, *, whole: bool) -> float:
-    """Round a load that a study chooses: a whole number of users, or a rate with three digits."""
-    return max(1, round(load)) if whole else float(f"{load:.3g}")
 
 
 def short(value: object, most: int = 80, bare: bool = False) -> str:

@@ -53,7 +53,7 @@ class Table:
 
     @property
     def alignment(self) -> tuple[str, ...]:
-        """The classes of the table that align its columns, numbered from 1 (`report.output.html.alignment`)."""
+        """The classes of the table that align its columns, numbered from 1 (`report.output.html.css`)."""
         return tuple(f"right-{at + 1}" for at in self.right)
 
     def trimmed(self) -> Table:

@@ -181,25 +181,27 @@ def figure_of(chart: Chart, drawing: Markup) -> Markup:
 
 def stylesheet() -> Markup:
     """The style of a page for a screen, with its fonts."""
-    return own(fonts() + css("common") + alignment() + css("screen"))
-
-
-def alignment(columns: int = MOST_COLUMNS) -> str:
-    """Rules for the classes `right-1` to `right-<columns>` of a table: right-aligned columns, without a class a field.
-
-    A column with text has more space on its left if a right-aligned one precedes it.
-    """
-    numbers = range(1, columns + 1)
-    right = ", ".join(f"table.right-{at} td:nth-child({at})" for at in numbers)
-    after = ", ".join(f"table.right-{at}:not(.right-{at + 1}) td:nth-child({at + 1})" for at in numbers)
-    return f"{right} {{ text-align: right; white-space: nowrap; }}\n{after} {{ padding-left: .9em; }}\n"
+    return own(fonts() + css("common") + css("screen"))
 
 
 def css(name: str) -> str:
     """One of the style sheets, with the font of the current language after Inter."""
     text = (TEMPLATES / f"{name}.css").read_text(encoding="utf-8")
+    if name == "common":
+        text += _alignment()
     more = current().font
     return re.sub(r"\bInter\b", f"Inter, {more}", text) if more else text
+
+
+def _alignment() -> str:
+    """Rules for the classes `right-1`, `right-2` and so on of a table: right-aligned columns, without a class a field.
+
+    A column with text has more space on its left if a right-aligned one precedes it.
+    """
+    numbers = range(1, MOST_COLUMNS + 1)
+    right = ", ".join(f"table.right-{at} td:nth-child({at})" for at in numbers)
+    after = ", ".join(f"table.right-{at}:not(.right-{at + 1}) td:nth-child({at + 1})" for at in numbers)
+    return f"{right} {{ text-align: right; white-space: nowrap; }}\n{after} {{ padding-left: .9em; }}\n"
 
 
 @lru_cache

@@ -105,8 +105,7 @@ def _pdf(report: Report, paper: str, warn: Callable[[str], None]) -> bytes:
 
     foot = _css_text(tr("configuration {hash}", hash=report.hash))
     values = {"FOOT": foot, "PAPER": paper, "PAGES": _css_pages(tr("page {page} of {pages}"))}
-    shared = html.css("common") + html.alignment()
-    style = shared + re.sub(r"\{\{(FOOT|PAGES|PAPER)\}\}", lambda at: values[at[1]], html.css("paper"))
+    style = html.css("common") + re.sub(r"\{\{(FOOT|PAGES|PAPER)\}\}", lambda at: values[at[1]], html.css("paper"))
     page = html.page_of(report, figure, style, [])
     unknown |= glyphs.missing(page, faces)
     if unknown:
