@@ -12,8 +12,12 @@ ABSENT = -1  # index of a text in a row without the column
 
 
 def number(value: float, digits: int = 7) -> float:
-    """A figure with few digits: the last ones of an estimate depend on the processor and on where a solver stops."""
-    return float(f"{value:.{digits}g}")
+    """A figure with few digits: the last ones of an estimate depend on the processor and on where a solver stops.
+
+    A whole number is an `int`, which is shorter in JSON.
+    """
+    rounded = float(f"{value:.{digits}g}")
+    return int(rounded) if rounded.is_integer() else rounded
 
 
 def by_columns(rows: Sequence[Row]) -> Sequence[Row] | dict[str, Any]:
