@@ -76,7 +76,7 @@ def made(tmp_path: Path, topologies: int, loads: tuple[int, ...]) -> tuple[list[
 )
 def test_labels_of_the_headline_never_collide(tmp_path: Path, topologies: int, loads: tuple[int, ...]) -> None:
     found, trials = made(tmp_path, topologies, loads)
-    names = {f"{users} users" for users in loads}
+    names = {f"{users:,} users" for users in loads}
     boxes = labels(gain_data.headline(found, trials), names | {"linear ideal"})
     assert {box[0] for box in boxes} >= names
     assert collisions(boxes) == []
