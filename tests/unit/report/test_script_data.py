@@ -41,7 +41,7 @@ def test_a_long_table_has_the_same_rows_by_columns() -> None:
 
 def test_a_row_without_a_column_stays_without_it() -> None:
     """A text and a figure that some rows do not have, and one that is None in a row."""
-    rows = [*LONG, {"cell": "3 servers", "t": 1, "trial": "r1"}, {"cell": "3 servers", "t": 2, "failed": 7}]
+    rows: list[Row] = [*LONG, {"cell": "3 servers", "t": 1, "trial": "r1"}, {"cell": "3 servers", "t": 2, "failed": 7}]
     table = by_columns(rows)
     assert isinstance(table, dict)
     assert unfolded(table) == rows
