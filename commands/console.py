@@ -46,7 +46,7 @@ def bottleneck_of(record: TrialRecord) -> str:
 def trial_line(event: TrialEnded, planned: int) -> Text:
     """Return the line of a trial: outcome, position, path, throughput, and its bottleneck or cause."""
     record, bottleneck = event.record, bottleneck_of(event.record)
-    rate = f"{record.tps_mean:.1f} req/s" if record.tps_mean is not None else "–"
+    rate = f"{record.tps_mean:,.1f} req/s" if record.tps_mean is not None else "–"
     why = f"bottleneck: {bottleneck}" if bottleneck else one_line(record.cause)
     text = f" {record.block_position:>3}/{planned} {one_line(event.trial):<32} {rate:>13}  {why}"
     return Text.assemble((f"{record.outcome.replace('_', ' '):<11}", STYLE.get(record.outcome, BAD)), text)

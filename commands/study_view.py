@@ -127,7 +127,7 @@ def _table(study: RunningStudy, cells: Sequence[CellProgress], width: int) -> Ta
         rate = cell.throughput_per_s
         fields = {
             "trials": _trials(cell, running),
-            "req/s": Text("" if rate is None else f"{rate:.1f}"),
+            "req/s": Text("" if rate is None else f"{rate:,.1f}"),
             "bottleneck": Text(cell.bottleneck),
             "findings": Text(" ".join(cell.rules), style=CAVEAT),
         }
@@ -193,8 +193,8 @@ def _rest(study: RunningStudy, shown: int, width: int) -> Text:
 
 def _load(trial: RunningTrial, width: int) -> Text:
     """The running trial: its second, throughput, failures, and the throughput of each second as bars."""
-    rate = f"{trial.completed[-1]:.0f} req/s" if trial.completed else "starting"
-    failed = f", {trial.failed} failed" if trial.failed else ""
+    rate = f"{trial.completed[-1]:,.0f} req/s" if trial.completed else "starting"
+    failed = f", {trial.failed:,} failed" if trial.failed else ""
     facts = f"  {len(trial.completed)}/{trial.duration_s:.0f} s  {rate}{failed}  "
     bars = min(len(trial.completed), max(8, width // 4))
     name = shortened(trial.path, max(8, width - cell_len(facts) - bars - len(RUNNING) - 1))

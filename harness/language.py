@@ -49,13 +49,29 @@ def use(language: Language) -> Iterator[None]:
 
 
 def tr(message: str, /, **facts: object) -> str:
-    """Make a sentence of a message and the facts for its placeholders; a member of an enumeration is a message too."""
+    """Make a sentence of a message and the facts for its placeholders; a member of an enumeration is a message too.
+
+    Whole numbers have separators between thousands, as in 1,000; a number that is a name is a text.
+    """
     if isinstance(message, Enum):
         message = str(message.value).replace("_", " ")
     pattern = _current.get().catalogue.get(message, message)
     if not facts:
         return pattern
-    return pattern.format(**{name: tr(fact) if isinstance(fact, StrEnum) else fact for name, fact in facts.items()})
+    return pattern.format(**{name: _fact(fact) for name, fact in facts.items()})
+
+
+class _Count(int):
+    """A whole number that is formatted with separators between thousands."""
+
+    def __format__(self, form: str) -> str:
+        return format(int(self), form or ",")
+
+
+def _fact(fact: object) -> object:
+    if isinstance(fact, StrEnum):
+        return tr(fact)
+    return _Count(fact) if type(fact) is int else fact
 
 
 def messages(texts: Text) -> Text:

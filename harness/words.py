@@ -40,12 +40,17 @@ def of_cell(text: str) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
+def grouped(value: object) -> str:
+    """A level of a load, or a rate, as it is written, with separators between thousands: 1,000 or 1,234.5."""
+    return f"{value:,.10g}" if isinstance(value, int | float) else str(value)
+
+
 def percent(share: float, digits: int = 0) -> str:
     """A share (0–1) as a percentage, as in 91 %. Without digits, a small share that is not 0 is "< 1 %"."""
     if digits == 0 and 0 < abs(share) < 0.01:
         return "< 1 %" if share > 0 else "> −1 %"
-    shown = f"{share * 100:.{digits}f}"
-    if float(shown) == 0:
+    shown = f"{share * 100:,.{digits}f}"
+    if not shown.strip("-0."):
         shown = shown.removeprefix("-")
     return f"{shown} %".replace("-", "−")
 
@@ -65,26 +70,26 @@ FIRST = ("load", "vusers", "rate")  # these factors come first in a load's name
 def load_name(others: Mapping[str, Any]) -> str:
     """Name a load and all other factors except `servers`.
 
-    As in "2000 users", "100/s offered" or "2000 users, nginx_lb_upstream_keepalive 64, HTTPS, 1 server failed".
+    As in "2,000 users", "100/s offered" or "2,000 users, nginx_lb_upstream_keepalive 64, HTTPS, 1 server failed".
     """
-    named = {
-        "vusers": tr("1 user") if others.get("vusers") == 1 else tr("{} users"),
-        "rate": tr("{:.10g}/s offered"),
-        "load": "{}",
-        "fail_servers": tr("1 server failed") if others.get("fail_servers") == 1 else tr("{} servers failed"),
-    }
-    for name in (name for name in others if name.endswith(TLS)):
-        named[name] = "HTTPS" if str(others[name]).lower() == "true" else "HTTP"
     # A fixed order, because records have their keys sorted by name.
     levels = [(name, others[name]) for name in sorted(others, key=lambda name: (name not in FIRST, name))]
-    return ", ".join(
-        named.get(name, name + " {}").format(level) for name, level in levels if (name, level) != ("fail_servers", 0)
-    )
+    return ", ".join(_level_name(name, value) for name, value in levels if (name, value) != ("fail_servers", 0))
 
 
-def readable(load: float, *, whole: bool) -> float:
-    """Round a load that a study chooses: a whole number of users, or a rate with three digits."""
-    return max(1, round(load)) if whole else float(f"{load:.3g}")
+def _level_name(name: str, value: object) -> str:
+    """Name a level of a factor."""
+    if name == "vusers":
+        return tr("1 user") if value == 1 else tr("{number} users", number=grouped(value))
+    if name == "rate":
+        return tr("{rate}/s offered", rate=grouped(value))
+    if name == "load":
+        return str(value)
+    if name == "fail_servers":
+        return tr("1 server failed") if value == 1 else tr("{number} servers failed", number=value)
+    if name.endswith(TLS):
+        return "HTTPS" if str(value).lower() == "true" else "HTTP"
+    return f"{name} {value}"
 
 
 def short(value: object, most: int = 80, bare: bool = False) -> str:

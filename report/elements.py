@@ -32,9 +32,8 @@ DIGITS = str.maketrans("0123456789", SUPERSCRIPTS)
 class Table:
     """Rows of finished text under `columns`; `right` has the indices of right-aligned columns.
 
-    `ids` are the anchors of the rows, `links` the targets of each row's first field, `belongs` the anchor of the cell
-    that a row is about; each is as long as `rows`, or empty. A field of more than 20 words is cut at a clause and its
-    whole text becomes one of the `footnotes`.
+    `ids` are the anchors of the rows, `links` the targets of each row's first field; each is as long as `rows`, or
+    empty. A field of more than 20 words is cut at a clause and its whole text becomes one of the `footnotes`.
     """
 
     columns: Row
@@ -42,7 +41,6 @@ class Table:
     right: tuple[int, ...] = ()
     ids: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
-    belongs: tuple[str, ...] = ()
     note: str = ""  # below the table
     footnotes: tuple[str, ...] = ()
 
@@ -52,6 +50,11 @@ class Table:
         if notes:
             object.__setattr__(self, "rows", rows)
             object.__setattr__(self, "footnotes", tuple(f"{mark} {field}" for field, mark in notes.items()))
+
+    @property
+    def alignment(self) -> tuple[str, ...]:
+        """The classes of the table that align its columns, numbered from 1 (`report.output.html.css`)."""
+        return tuple(f"right-{at + 1}" for at in self.right)
 
     def trimmed(self) -> Table:
         """The table without the columns that are empty in every row; the first one stays."""
@@ -81,7 +84,6 @@ class Table:
             rows=rows,
             ids=some(self.ids),
             links=some(self.links),
-            belongs=some(self.belongs),
             note=note,
             footnotes=footnotes,
         )
@@ -109,7 +111,7 @@ def _cut(field: str, notes: dict[str, str]) -> str:
 
 
 def cell_name(cell: CellSummary) -> str:
-    """The name of a cell: "2 servers at 1000 users"."""
+    """The name of a cell: "2 servers at 1,000 users"."""
     return tr("{servers} at {load}", servers=phrases.topology(cell.cell), load=load_name(cell.others))
 
 
@@ -137,7 +139,7 @@ def by_cell(trials: Mapping[str, TrialData]) -> dict[str, list[TrialData]]:
 
 
 def listed(figures: list[tuple[Gain, str]]) -> str:
-    """Figures of steps, grouped by load: "1000 users 1 → 2 [1.9, 2.1], 2 → 3 [1.4, 1.5]"."""
+    """Figures of steps, grouped by load: "1,000 users 1 → 2 [1.9, 2.1], 2 → 3 [1.4, 1.5]"."""
     loads: dict[str, list[str]] = {}
     for gain, figure in figures:
         step = f"{gain.step} {figure}".replace(" ", "\u00a0")

@@ -43,7 +43,7 @@ def rate(value: float | None, spread: float | None = None) -> str:
     if value is None:
         return NOTHING
     digits = 1 if spread is not None and spread < 1 else 0
-    return f"{value:,.{digits}f}".replace(",", " ")
+    return f"{value:,.{digits}f}"
 
 
 def rate_interval(interval: Interval | None) -> str:
@@ -61,7 +61,7 @@ def usd(value: float | None) -> str:
     if value is None:
         return NOTHING
     digits = 0 if value >= 100 else 2 if value >= 0.1 or not value else 1 - math.floor(math.log10(value))
-    return f"{value:,.{digits}f}".replace(",", " ")
+    return f"{value:,.{digits}f}"
 
 
 def percent(share: float | None, digits: int = 0) -> str:
@@ -79,7 +79,7 @@ def share_with_interval(share: float | None, ends: tuple[float, float] | None) -
 
 def times(value: float) -> str:
     """A multiple, with one decimal below 100."""
-    return f"{value:,.{0 if value >= 100 else 1}f}".replace(",", "\u202f")
+    return f"{value:,.{0 if value >= 100 else 1}f}"
 
 
 def milliseconds(value: float | None) -> str:
@@ -87,4 +87,4 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return NOTHING
     digits = 0 if value >= 100 else 1
-    return f"{value:,.{digits}f}".replace(",", " ")
+    return f"{value:,.{digits}f}"

@@ -8,7 +8,7 @@ from report import format as text
 
 def mean_count(spread: Spread) -> str:
     """A mean number over trials, with the range: 41 [38, 44]."""
-    return _with_range(f"{spread.mean:.0f}", f"{spread.least:.0f}", f"{spread.most:.0f}")
+    return _with_range(*(text.rate(value) for value in (spread.mean, spread.least, spread.most)))
 
 
 def mean_share(spread: Spread) -> str:

@@ -54,14 +54,14 @@ def warnings(
     for balancer in (each for each in balancers if each.allowed < each.needed * users):
         servers = " (including those to the servers)" if balancer.needed > 1 else ""
         found.append(
-            f"the balancer allows {balancer.allowed} connections, but {users} {who} need up to "
-            f"{balancer.needed * users}{servers}. Fix: raise {balancer.variable}."
+            f"the balancer allows {balancer.allowed:,} connections, but {users:,} {who} need up to "
+            f"{balancer.needed * users:,}{servers}. Fix: raise {balancer.variable}."
         )
     each = -(-users // generators)
     if host.files is not None and host.files < each + 100:
-        found.append(f"a load generator allows {host.files} open files, but {each} {who} need a connection each")
+        found.append(f"a load generator allows {host.files:,} open files, but {each:,} {who} need a connection each")
     if host.ports is not None and host.ports < each:
-        found.append(f"a load generator has {host.ports} local ports, but {each} {who} need one each")
+        found.append(f"a load generator has {host.ports:,} local ports, but {each:,} {who} need one each")
     return found
 
 

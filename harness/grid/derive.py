@@ -12,7 +12,7 @@ from harness.grid.load import RATE
 from harness.grid.objectives import Objectives
 from harness.grid.schema import Grid
 from harness.grid.types import Level
-from harness.words import readable
+from harness.grid.units import readable
 
 LONGEST_NAME = 64
 QUICK_BLOCKS = 3

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness import words
 from harness.grid import http, templates
 from harness.grid.amount import Search
 from harness.grid.load import RATE, VUSERS
@@ -52,7 +53,7 @@ def needed(grid: Grid) -> Needed | None:
     if not grid.is_open:
         users, shown = int(largest), f"{largest:,.0f} users"
         return Needed(users, users if data.per == "user" else users * _transactions(grid), shown)
-    shown = f"{largest:g} arrivals per second"
+    shown = f"{words.grouped(largest)} arrivals per second"
     if data.per == "user" and grid.login is not None:
         sessions = grid.login.sessions or SESSIONS
         return Needed(sessions, sessions, shown)

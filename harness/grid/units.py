@@ -61,3 +61,8 @@ def rate_per_s(text: object) -> int | float:
     found = _parse(text, _NUMBER + r"\s*/\s*(s|min|m|h)", "a rate with its unit, as in 100/s or 6000/min")
     exact = Decimal(found[1]) / SECONDS[found[2]]
     return int(exact) if exact == int(exact) else float(f"{exact:.10g}")
+
+
+def readable(load: float, *, whole: bool) -> float:
+    """Round a load that a study chooses: a whole number of users, or a rate with three digits."""
+    return max(1, round(load)) if whole else float(f"{load:.3g}")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from harness.grid import server_types
 from harness.grid.server_rates import ServerRates
 from harness.grid.server_types import ServersLevel
-from harness.words import servers
+from harness.words import grouped, servers
 
 # Ratio of users to those that a topology needs: a margin for noise, so that it stays saturated.
 MARGIN = 1.2
@@ -38,12 +38,12 @@ def sentences(
     for users in sorted(loads):
         rate = users_bound(users, unloaded_s, think_s)
         needed = rate / capacity_per_s
-        text = f"{users} users generate at most {rate:.0f} req/s, enough for "
-        text += _typed(levels, rates, rate) or f"{needed:.1f} servers at {capacity_per_s:g} req/s"
+        text = f"{users:,} users generate at most {rate:,.0f} req/s, enough for "
+        text += _typed(levels, rates, rate) or f"{needed:,.1f} servers at {grouped(capacity_per_s)} req/s"
         idle = _idle(rate, levels, rates)
         if idle:
             saturating = math.ceil(MARGIN * rates.of(most) * (unloaded_s + think_s) / 100) * 100
-            text += f". {idle} will be idle; {saturating} users would saturate {servers(most)}"
+            text += f". {idle} will be idle; {saturating:,} users would saturate {servers(most)}"
         found.append(text)
     return [*found, *_equal_shares(levels, rates)]
 
@@ -53,12 +53,12 @@ def of_rates(loads: Sequence[tuple[float, float]], levels: Sequence[ServersLevel
     found = []
     for nominal_per_s, scaled_per_s in sorted(set(loads)):
         needed = scaled_per_s / rates.one
-        text = f"{nominal_per_s:.10g} req/s are enough for "
-        text += _typed(levels, rates, scaled_per_s) or f"{needed:.1f} servers at {rates.one:g} req/s"
+        text = f"{grouped(nominal_per_s)} req/s are enough for "
+        text += _typed(levels, rates, scaled_per_s) or f"{needed:,.1f} servers at {grouped(rates.one)} req/s"
         idle = _idle(scaled_per_s, levels, rates)
         if idle:
             text += f". {idle} will only shorten response times"
-        insufficient = [level for level in levels if rates.of(level) < scaled_per_s]
+        insufficient = [each for each in levels if rates.of(each) < scaled_per_s]
         if insufficient:
             text += f". {servers(insufficient[-1])} cannot serve this rate, so the queue grows"
         found.append(text)
@@ -69,18 +69,19 @@ def _typed(levels: Sequence[ServersLevel], rates: ServerRates, load_per_s: float
     """Which share of each topology's rate a load uses; empty without types."""
     if not rates.by_type:
         return ""
-    shares = (f"{load_per_s / rates.of(level):.1f} times {level} at {rates.of(level):g} req/s" for level in levels)
+    rated = [(each, rates.of(each)) for each in levels]
+    shares = (f"{load_per_s / per_s:,.1f} times {each} at {grouped(per_s)} req/s" for each, per_s in rated)
     return ", ".join(shares)
 
 
 def _equal_shares(levels: Sequence[ServersLevel], rates: ServerRates) -> list[str]:
     """Topologies of several types that serve less than their servers can, because each gets as many requests."""
-    mixed = [level for level in levels if rates.of(level) < rates.sum_of(level)]
+    mixed = [each for each in levels if rates.of(each) < rates.sum_of(each)]
     return [
-        f"Every server gets the same share of the requests, so the slowest type limits {level} to "
-        f"{rates.of(level):g} instead of {rates.sum_of(level):g} req/s. Set the balancing method least_conn to use "
-        "faster servers fully"
-        for level in mixed
+        f"Every server gets the same share of the requests, so the slowest type limits {each} to "
+        f"{grouped(rates.of(each))} instead of {grouped(rates.sum_of(each))} req/s. Set the balancing method "
+        "least_conn to use faster servers fully"
+        for each in mixed
     ]
 
 

@@ -14,11 +14,29 @@ from harness.grid.load import LOAD_FACTORS
 from harness.grid.schema import Grid
 from harness.grid.server_rates import ServerRates
 from harness.grid.types import Level
-from harness.plan import order
+from harness.plan import order, predicted_idle
 from harness.plan.order import PlannedTrial
+from harness.records.study import StudyRecord
 from harness.records.trial import TrialRecord
+from harness.records.trial_path import TrialPath
+from harness.summarise.search.search import state_of
 
 REPORT_S = 6.0  # renders the report after the last trial
+
+
+def of_study(study: StudyRecord, records: Mapping[str, TrialRecord]) -> float:
+    """Estimate the time in seconds until the planned trials without a record are measured and reported.
+
+    `records` are those of a running study by path. The rates of paced servers are those of its prediction of idle
+    cells; without one they are not known.
+    """
+    grid, idle = study.scaled_grid, study.predicted_idle
+    state = state_of(grid, records)
+    cells = {cell.slug: cell for cell in [*state.cells, *(probe.cell for probe in state.probes)]}
+    left = [TrialPath.parse(path) for path in study.plan if path not in records]
+    planned = [PlannedTrial(cells[path.cell], path.repeat) for path in left if path.cell in cells]
+    rates = predicted_idle.rates_of(idle).divided(study.factor) if idle else None
+    return RemainingTime(grid, rates, records.values()).seconds(planned)
 
 
 @dataclass(frozen=True)

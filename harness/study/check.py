@@ -7,6 +7,7 @@ failures.hgrm) and the counters and conditions in its trial.json. All other figu
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ from harness.summarise.summary import Summary, summarise_records
 from harness.words import short
 
 MAX_VALUE_LENGTH = 160
+THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")  # JSON has a space after each of its own commas
 
 
 @dataclass(frozen=True)
@@ -240,8 +242,12 @@ def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[CheckResult
 
 
 def _plain(value: object) -> object:
-    """Return a value as JSON holds it, with nine digits: further digits depend on the order of a sum."""
-    return json.loads(json.dumps(value, default=as_json), parse_float=lambda digits: float(f"{float(digits):.9g}"))
+    """Return a value as JSON holds it, with nine digits: further digits depend on the order of a sum.
+
+    Texts lose the separators between thousands, which records of earlier versions do not have.
+    """
+    written = THOUSANDS.sub("", json.dumps(value, default=as_json))
+    return json.loads(written, parse_float=lambda digits: float(f"{float(digits):.9g}"))
 
 
 def _short(value: object) -> str:

@@ -187,7 +187,7 @@ class Preparation:
         sufficient_per_s = self.config.scaled_max_rate_per_s() / self.config.grid.evidence.ceiling_note
         measured = ceiling.measure(context, sufficient_per_s)
         found["ceiling"] = measured
-        rate = f"{measured.per_s:.0f} req/s" if measured.per_s else f"not known: {measured.why}"
+        rate = f"{measured.per_s:,.0f} req/s" if measured.per_s else f"not known: {measured.why}"
         self._listener(Step(f"maximum rate of load generator and balancer: {rate}", time.monotonic() - began))
 
     def _deploy(self) -> None:

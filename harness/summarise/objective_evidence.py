@@ -80,7 +80,7 @@ def _p95(p95_s: float, found: Interval | None) -> tuple[bool, str]:
         return False, ""
     if found.low <= limit_ms < found.high:
         return False, tr(
-            "its 95 % interval over trials, {low:.0f} to {high:.0f} ms, includes the objective",
+            "its 95 % interval over trials, {low:,.0f} to {high:,.0f} ms, includes the objective",
             low=found.low,
             high=found.high,
         )

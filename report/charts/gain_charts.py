@@ -42,7 +42,7 @@ def headline(
         ideal.encode(x=x, y=y, detail="load:N"),
         alt.Chart(named("trials"))
         .mark_point(filled=True, size=14, opacity=0.45)
-        .encode(x=x, y=y, color=colour, tooltip=["trial:N", alt.Tooltip("tps:Q", format=".1f")]),
+        .encode(x=x, y=y, color=colour, tooltip=["trial:N", alt.Tooltip("tps:Q", format=",.1f")]),
         *([] if is_typed else [alt.Chart(data).mark_line(strokeWidth=1.6).encode(x=x, y=y, color=colour)]),
         alt.Chart(data)
         .mark_rule(strokeWidth=2.2)
@@ -97,7 +97,7 @@ def latency(rows: Rows, labels: Rows, span: tuple[float, float]) -> Spec:
     lines = (
         base.transform_filter("!datum.label")
         .mark_line(strokeWidth=1.4)
-        .encode(x=x, y=y, color=colour, tooltip=["topology:N", "percentile:Q", alt.Tooltip("ms:Q", format=".1f")])
+        .encode(x=x, y=y, color=colour, tooltip=["topology:N", "percentile:Q", alt.Tooltip("ms:Q", format=",.1f")])
     )
     ends = (
         base.transform_filter("datum.label")

@@ -69,7 +69,7 @@ def _of(*kinds: str) -> Any:
 def _percentiles(rows: Rows, x: alt.X, y: alt.Y) -> list[Any]:
     """A line for each percentile with its label, and the points of cells, trials and probes."""
     colour = alt.Color("percentile:N", scale=alt.Scale(domain=[*COLOURS], range=[*COLOURS.values()]), legend=None)
-    tips = ["topology:N", "load:Q", "percentile:N", alt.Tooltip("ms:Q", format=".1f")]
+    tips = ["topology:N", "load:Q", "percentile:N", alt.Tooltip("ms:Q", format=",.1f")]
     kinds = {row["kind"] for row in rows}
     layers = [_of("cell", "probe").mark_line(strokeWidth=1.4).encode(x=x, y=y, color=colour)]
     if "trial" in kinds:  # Vega warns of a layer without data

@@ -15,7 +15,7 @@ from harness.records.trial_path import TrialPath
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.summary import Summary
-from harness.words import load_name
+from harness.words import grouped, load_name
 from report import format as text
 from report import phrases
 from report.charts.labels import Rows, spread
@@ -189,11 +189,11 @@ def _alternative(rows: Rows, knees: Rows, wanted: float | None) -> str:
             for r in rows
             if r["topology"] == name and r["percentile"] == "p95" and r["kind"] != "trial"
         }
-        line = ", ".join(f"{load:g}: {text.milliseconds(by_load[load])} ms" for load in sorted(by_load))
+        line = ", ".join(f"{grouped(load)}: {text.milliseconds(by_load[load])} ms" for load in sorted(by_load))
         clauses.append(
             f"{name} {line}"
             + "".join(
-                tr(", {mark} at {load:.0f}", mark=k["what"], load=k["load"]) for k in knees if k["topology"] == name
+                tr(", {mark} at {load:,.0f}", mark=k["what"], load=k["load"]) for k in knees if k["topology"] == name
             )
         )
     objective = "" if wanted is None else tr("; the objective is {wanted} ms", wanted=text.milliseconds(wanted * 1000))

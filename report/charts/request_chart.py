@@ -28,7 +28,7 @@ def by_request(rows: Rows, labels: Rows, names: list[str], topologies: list[str]
         axis=alt.Axis(title=None, labelAngle=0, labelLimit=0),
     )
     colour = alt.Color("percentile:N", scale=alt.Scale(domain=[*COLOURS], range=[*COLOURS.values()]), legend=None)
-    tips = ["name:N", "topology:N", "load:N", "percentile:N", alt.Tooltip("ms:Q", format=".1f")]
+    tips = ["name:N", "topology:N", "load:N", "percentile:N", alt.Tooltip("ms:Q", format=",.1f")]
     base = alt.Chart()
     layers = [
         base.transform_filter("!datum.label").mark_line(strokeWidth=1.4).encode(x=x, y=y, color=colour),

@@ -32,7 +32,7 @@ CONFIG: dict[str, Any] = {
     "text": {"fontSize": 10.5, "color": QUIET},
 }
 TPS = messages("successful requests per second")
-NUMBERS = r"replace(format(datum.value, ','), /,/g, '\u202f')"  # thousands as in the text
+NUMBERS = "format(datum.value, ',')"  # thousands as in the text
 SMALL = 9  # type size inside a panel, pixels
 SIDES: tuple[tuple[Literal["left", "right"], int], ...] = (("left", 3), ("right", -3))
 PAPER_WIDTH = 590  # of a chart between the axes of a page, in pixels of 0.75 pt

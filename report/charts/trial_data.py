@@ -81,6 +81,11 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return _rounded(math.fsum(known) / len(known)) if known else None
 
 
+def _share(values: Sequence[float]) -> float | None:
+    """The mean of shares, to 0.1 %."""
+    return round(math.fsum(values) / len(values), 3) if values else None
+
+
 def _means(samples: Sequence[Sample], step: int, value: Callable[[Sample], float | None]) -> Column:
     """The means over `step` seconds each; empty where nothing is known."""
     found = [_mean(map(value, samples[begin : begin + step])) for begin in range(0, len(samples), step)]
@@ -111,7 +116,7 @@ def _utilization(data: TrialData, step: int) -> dict[str, Column]:
         most = caps.get(row.host) or cores.get(machine_of.get(row.host, ""))
         if most and row.host not in pacing:
             add(row.host, row.t_s - 1, row.cpu_cores / most)
-    return {name: [_mean(of.get(point, ())) for point in range(points)] for name, of in sorted(seen.items())}
+    return {name: [_share(of.get(point, ())) for point in range(points)] for name, of in sorted(seen.items())}
 
 
 def _slots(data: TrialData) -> Iterable[tuple[str, int, float]]:

@@ -27,6 +27,7 @@ from report.script_data import by_columns
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 BUNDLES = TEMPLATES.parents[2] / ".state" / "scripts"
 IN_SCRIPT = re.compile(r'\btranslated\("(.*?)"')  # the messages of a script
+MOST_COLUMNS = 20  # of a table
 WEIGHTS = (("Regular", 400), ("SemiBold", 600))
 
 
@@ -47,7 +48,7 @@ def _html(report: Report, updates: str) -> str:
     )
     vega = [_vega()] if specs or updates else []
     scripts = [*vega, first, _script("explore"), own_script, _script("lookup")]
-    style = fonts() + css("common") + css("screen")
+    style = stylesheet()
     if report.language is ENGLISH:
         return page_of(report, _place, style, scripts)
     from report.output import hangul  # its library is large
@@ -186,8 +187,21 @@ def stylesheet() -> Markup:
 def css(name: str) -> str:
     """One of the style sheets, with the font of the current language after Inter."""
     text = (TEMPLATES / f"{name}.css").read_text(encoding="utf-8")
+    if name == "common":
+        text += _alignment()
     more = current().font
     return re.sub(r"\bInter\b", f"Inter, {more}", text) if more else text
+
+
+def _alignment() -> str:
+    """Rules for the classes `right-1`, `right-2` and so on of a table: right-aligned columns, without a class a field.
+
+    A column with text has more space on its left if a right-aligned one precedes it.
+    """
+    numbers = range(1, MOST_COLUMNS + 1)
+    right = ", ".join(f"table.right-{at} td:nth-child({at})" for at in numbers)
+    after = ", ".join(f"table.right-{at}:not(.right-{at + 1}) td:nth-child({at + 1})" for at in numbers)
+    return f"{right} {{ text-align: right; white-space: nowrap; }}\n{after} {{ padding-left: .9em; }}\n"
 
 
 @lru_cache

@@ -15,7 +15,7 @@ from harness.summarise.gains.gain import Gain, GainCategory, GainKind
 from harness.summarise.gains.obstacle import GainObstacle
 from harness.summarise.gains.ranges import GainRun
 from harness.summarise.summary import Summary
-from harness.words import load_name, servers
+from harness.words import grouped, load_name, servers
 from report import estimates, phrases
 from report import format as text
 from report.elements import anchor, cell_name
@@ -324,10 +324,10 @@ def in_between(loads: list[list[Gain]]) -> str:
     where = tr("At the {loads} other loads", loads=len(loads))
     if min(sizes):
         where = tr(
-            "At the {loads} loads in between ({sizes:.10g} to {sizes_2:.10g}{unit})",
+            "At the {loads} loads in between ({sizes} to {sizes_2}{unit})",
             loads=len(loads),
-            sizes=min(sizes),
-            sizes_2=max(sizes),
+            sizes=grouped(min(sizes)),
+            sizes_2=grouped(max(sizes)),
             unit=unit,
         )
     if not gains:

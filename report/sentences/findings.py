@@ -174,7 +174,8 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) ->
         if saturated:
             needed = HEADROOM * many * max(saturated)
             rounded = -(-needed * grid.think_per_request_s // ROUND_USERS) * ROUND_USERS
-            more = f"{grid.nominal_per_s(needed):.0f}/s" if grid.is_open else tr("{rounded:.0f} users", rounded=rounded)
+            users = tr("{number} users", number=round(rounded))
+            more = f"{text.rate(grid.nominal_per_s(needed))}/s" if grid.is_open else users
             advice = tr("Use about {more} to load {many}", more=more, many=phrases.cardinal(many))
         found.append(
             tr(

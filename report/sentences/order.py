@@ -14,7 +14,7 @@ def sentence(study: StudyRecord, blocks: int) -> str:
     return tr(
         "{blocks} in balanced order (rows of Williams squares), seed {seed}{drawn}",
         blocks=phrases.count(blocks, "randomised block"),
-        seed=study.seed,
+        seed=str(study.seed),  # a name
         drawn=drawn,
     )
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from harness.grid.load import level_of
 from harness.language import tr
+from harness.plan import remaining_time
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
+from harness.records.trial_path import TrialPath
 from harness.summarise.gains.gain import Gain, GainKind
 from report import format as text
 from report import phrases
@@ -16,16 +18,14 @@ SHOWN = 6  # of the next trials
 
 
 def sentences(study: StudyRecord, trials: Mapping[str, TrialData]) -> list[str]:
-    """The number of measured trials, the remaining time by the trials so far, and the next trials."""
+    """The number of measured trials, the remaining time as on the console, and the next trials."""
     left = [path for path in study.plan if path not in trials]
-    took = [
-        (data.record.load_s or 0.0) + (data.record.overhead_s or 0.0) for data in trials.values() if data.record.load_s
-    ]
+    records = {path: data.record for path, data in trials.items() if TrialPath.parse(path).is_current}
     first = tr(
         "{plan} of {plan_2} measured", plan=len(study.plan) - len(left), plan_2=phrases.count(len(study.plan), "trial")
     )
-    if took:
-        first += tr(", about {took} left", took=phrases.duration(sum(took) / len(took) * len(left)))
+    if any(record.load_s for record in records.values()):
+        first += tr(", about {took} left", took=phrases.duration(remaining_time.of_study(study, records)))
     if study.stopping and study.stopping.until is not None:
         first += tr("; more blocks follow while the gains are too imprecise")
     more = "" if len(left) <= SHOWN else tr(", and {left} more", left=len(left) - SHOWN)

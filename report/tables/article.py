@@ -20,8 +20,8 @@ LIMITS = messages(
     "means, and a peak grows with the length of a trial. Its gains of 1.8 and 1.46 have a higher efficiency in the "
     "second step than in the first, which neither contention nor coherency explains. With a reading error of 2 % this "
     "may be noise, or the throughput of the first server was read too high before it failed. Think time, connections "
-    "and hosts of the article are unknown. The missing gain of the third server at 1000 users is expected: the load is "
-    "too low for it."
+    "and hosts of the article are unknown. The missing gain of the third server at 1,000 users is expected: the load "
+    "is too low for it."
 )
 READINGS = messages(
     (
@@ -49,6 +49,6 @@ def table(grid: str, gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Tab
         rows.append([tr("{users} users, {a} → {b} servers", users=users, a=a, b=b), tr(reading), *shown])
     alone = next((cell for cell in cells if cell.cell == {"servers": 1, "vusers": 2000}), None)
     shown = [text.rate_interval(alone.tps), tr(alone.outcome)] if alone else [text.NOTHING, tr(MISSING)]
-    rows.append([tr("2000 users, 1 server"), tr("server failed"), *shown])
+    rows.append([tr("2,000 users, 1 server"), tr("server failed"), *shown])
     columns = messages(["load and servers", "article", "this study", "conclusion"])
     return Table(columns=columns, rows=rows, right=(2,), note=f"{tr(SOURCE)} {tr(LIMITS)}")

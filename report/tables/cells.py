@@ -126,7 +126,7 @@ def _failures(trials: Sequence[TrialData]) -> str:
     for data in trials:
         for kind, count in (data.record.counters.generator.errors if data.record.counters else {}).items():
             kinds[kind] = kinds.get(kind, 0) + count
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
 
 
 def _milliseconds(cell: CellSummary, percentile: str) -> str:

@@ -8,7 +8,9 @@ from harness.language import messages, tr
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData, TrialRecord
 from report import format as text
-from report.elements import Table, anchor, link
+from report.elements import Table, link
+
+MOST_IDS = 1000  # rows; of longer tables the page's script makes the anchors, of the paths
 
 
 def trial_table(study: StudyRecord, trials: Mapping[str, TrialData]) -> Table:
@@ -35,9 +37,8 @@ def trial_table(study: StudyRecord, trials: Mapping[str, TrialData]) -> Table:
         columns=columns,
         rows=[_row(path, trials[path].record, is_open=is_open) for path in shown],
         right=(1, 2, 3, 4, 5, 6),
-        ids=tuple(f"trial-{path.replace('/', '-')}" for path in shown),
+        ids=() if len(shown) > MOST_IDS else tuple(f"trial-{path.replace('/', '-')}" for path in shown),
         links=tuple(link(trials[path].record.cell) for path in shown),
-        belongs=tuple(anchor(trials[path].record.cell) for path in shown),
         note=tr("The files of a trial are in trials/, in the folder of its name; # is its position in the order."),
     )
 
@@ -63,4 +64,4 @@ def _punctuality(record: TrialRecord, *, is_open: bool) -> str:
     if not is_open:
         return text.percent(figures.littles_law_residual if figures else None, 1)
     late_ms = figures.send_delay_p99_ms if figures else None
-    return text.NOTHING if late_ms is None else f"{late_ms:.1f}"
+    return text.NOTHING if late_ms is None else text.milliseconds(late_ms)

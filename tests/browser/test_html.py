@@ -15,6 +15,7 @@ from harness.records.trial import TrialData
 from report import build
 from report.live import Writer
 from report.output import html, live_data
+from report.tables import trials
 from tests.builders import changed, measured_study, study
 from tests.unit.report.test_hostile import ESCAPES, MARKDOWN, MARKUP, hostile
 
@@ -126,12 +127,12 @@ def test_tables_are_sorted_by_mouse_and_by_keyboard(page: Page, report: Path) ->
     assert len(before) == 18
     head = page.locator("#trials .wide").first.locator("th", has_text="TPS").locator("button")
     head.click()
-    numbers = [float(value.replace("\u202f", "").replace(" ", "")) for value in column(page, "trials .wide ", 3)]
+    numbers = [float(value.replace(",", "")) for value in column(page, "trials .wide ", 3)]
     assert numbers == sorted(numbers)
-    assert numbers != [float(value.replace(" ", "")) for value in before]
+    assert numbers != [float(value.replace(",", "")) for value in before]
     head.focus()
     page.keyboard.press("Enter")
-    numbers = [float(value.replace(" ", "")) for value in column(page, "trials .wide ", 3)]
+    numbers = [float(value.replace(",", "")) for value in column(page, "trials .wide ", 3)]
     assert numbers == sorted(numbers, reverse=True)
     assert page.locator("th[aria-sort=descending]").count() == 1
 
@@ -166,6 +167,34 @@ def test_the_page_of_a_cell_shows_the_utilization_of_every_host(page: Page, used
     legend = page.locator("#chart-cell svg .role-legend-label text").all_text_contents()
     assert {"server-1", "generator"} <= set(legend)
     assert "utilization" in page.locator("#chart-cell svg text").all_text_contents()
+
+
+def test_trials_of_a_long_table_have_permalinks(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script makes them of the paths."""
+    monkeypatch.setattr(trials, "MOST_IDS", 5)
+    directory = study(StudyDirectory(tmp_path / "study-0123abcd"), RATES)
+    build.write(directory, {"html"})
+    written = directory.path / "report.html"
+    assert 'id="trial-' not in written.read_text(encoding="utf-8")
+    open_(page, written, "#trial-servers-3_vusers-200-r2")
+    row = page.locator("tr:target")
+    expect(row).to_be_in_viewport()
+    assert row.locator("td").first.inner_text() == "servers-3_vusers-200/r2"
+    row.locator("a").click()
+    expect(page.locator("#table-cell tbody tr")).to_have_count(3)
+    page.locator("#table-cell .permalink").nth(1).click()
+    expect(page.locator("tr:target td").first).to_have_text("servers-3_vusers-200/r2")
+    expect(page.locator("tr:target")).to_be_in_viewport()
+
+
+def test_columns_of_numbers_are_right_aligned(page: Page, report: Path) -> None:
+    open_(page, report)
+    aligned = page.evaluate("""[...document.querySelectorAll("main table")].every((table) =>
+        [...table.rows].every((row) => [...row.cells].every((cell, at) =>
+            (getComputedStyle(cell).textAlign === "right") ===
+            table.tHead.rows[0].cells[at].classList.contains("right"))))""")
+    assert aligned
+    assert page.locator("main th.right").count() > 10
 
 
 def test_charts_are_as_wide_as_their_column_and_follow_it(page: Page, report: Path) -> None:
@@ -229,7 +258,7 @@ def test_the_fields_answer_from_measurements_alone(page: Page, report: Path) -> 
     rate.fill("250")
     expect(for_rate).to_contain_text("For 250/s, 2 servers ")
     rate.fill("9000")
-    expect(for_rate).to_contain_text("For 9 000/s, no measured topology ")
+    expect(for_rate).to_contain_text("For 9,000/s, no measured topology ")
 
 
 def test_print_has_the_contents_of_the_pdf(page: Page, report: Path) -> None:
@@ -282,7 +311,7 @@ def test_the_field_shows_the_cheapest_topology_for_any_load(page: Page, priced: 
     )
     field.fill("5000")
     expect(output).to_contain_text(
-        "For 5 000/s, no measured topology was shown to be sufficient: 3 servers deliver at least 484 "
+        "For 5,000/s, no measured topology was shown to be sufficient: 3 servers deliver at least 484 "
     )
     field.press("Enter")  # sends no request
     field.fill("")

@@ -406,7 +406,7 @@ def test_a_script_with_wrong_responses_is_rejected_before_the_load(
 
 def test_more_users_than_agents_allow_are_rejected(controller: Fleet, load_generator: NgrinderLoadGenerator) -> None:
     with pytest.raises(
-        LoadGeneratorFailed, match="5000 users on 1 agents: 5000 users per agent exceed nGrinder's limit of 3000"
+        LoadGeneratorFailed, match="5,000 users on 1 agents: 5,000 users per agent exceed nGrinder's limit of 3,000"
     ):
         load_generator.start(load(controller, users=5000))
 

@@ -64,7 +64,7 @@ def _late(seen: Observation, offered: Offered, limits: Thresholds) -> Iterator[F
         yield Finding(
             rule="E5",
             severity=Severity.WARNING,
-            cause=f"1 % of the requests were sent {late_s * 1000:.1f} ms late or more, above {allowed_s * 1000:.1f} "
+            cause=f"1 % of the requests were sent {late_s * 1000:,.1f} ms late or more, above {allowed_s * 1000:,.1f} "
             "ms: latencies are uncertain by this delay",
             next_step=FIX,
             figure=late_s,
@@ -82,7 +82,7 @@ def _direct(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             rule="E5",
             severity=Severity.INVALID,
-            cause=f"the generator counts requests in flight for {outside_s * 1000:.0f} ms more than the balancer does",
+            cause=f"the generator counts requests in flight for {outside_s * 1000:,.0f} ms more than the balancer does",
             next_step="requests queue before they reach the balancer; check its connection limits and the generator's "
             "CPU",
             figure=outside_s,

@@ -22,7 +22,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     Failures from the second of a planned server failure on are its effect, and are reported separately.
     """
     rate = window_stats.error_rate(window_stats.window(seen.window, 0.0, math.floor(seen.calm_to_s)))
-    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(seen.failures.items(), key=lambda i: -i[1])[:3])
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(seen.failures.items(), key=lambda i: -i[1])[:3])
     event, fix = _explained(seen)
     much = failure_share.of_observation(seen, limits)
     fix = fix or _sessions(seen) or (much.next_step if much else "")
@@ -67,7 +67,8 @@ def rows_ran_out(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             rule="E8",
             severity=Severity.INVALID,
-            cause=f"the rows of traffic.data ran out: {count} requests were not sent, as pick: once uses no row twice",
+            cause=f"the rows of traffic.data ran out: {count:,} requests were not sent, "
+            "as pick: once uses no row twice",
             next_step="use more rows, a shorter duration, or pick: cycle",
             figure=count,
             threshold=0,
@@ -86,13 +87,13 @@ def logins(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     counted = seen.logins
     share = counted.failed / (counted.failed + counted.completed)
     most = sorted(counted.errors.items(), key=lambda each: (-each[1], each[0]))[:3]
-    kinds = ", ".join(f"{count} {kind}" for kind, count in most)
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in most)
     is_invalid = share > limits.logins_invalid
     yield Finding(
         rule="E8",
         severity=Severity.INVALID if is_invalid else Severity.WARNING,
-        cause=f"some users could not log in: {counted.failed} of {counted.failed + counted.completed} logins failed "
-        f"({kinds})",
+        cause=f"some users could not log in: {counted.failed:,} of {counted.failed + counted.completed:,} logins "
+        f"failed ({kinds})",
         next_step="check traffic.login and its data, or use a longer ramp_up if the service is too slow for all logins",
         figure=share,
         threshold=limits.logins_invalid if is_invalid else 0.0,
@@ -119,7 +120,7 @@ def _sessions(seen: Observation) -> str:
 
 
 def _logged(who: str, event: str, count: int) -> str:
-    return f'{who} logged "{event}" {count} times'
+    return f'{who} logged "{event}" {count:,} times'
 
 
 def _server_fix(seen: Observation) -> str:
@@ -201,7 +202,7 @@ def _kernel(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             yield Finding(
                 rule="E9",
                 severity=Severity.NOTE,
-                cause=f"{host}: {overflows} connections were dropped because its listen queue was full",
+                cause=f"{host}: {overflows:,} connections were dropped because its listen queue was full",
                 next_step=f"use a longer backlog ({seen.balancing.kind.variable('backlog')}, net.core.somaxconn) or "
                 "more accepting processes",
                 figure=overflows,
@@ -212,7 +213,7 @@ def _kernel(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 yield Finding(
                     rule="E9",
                     severity=Severity.NOTE,
-                    cause=f"{host}: the instance's network allowance was exceeded ({name}: {count})",
+                    cause=f"{host}: the instance's network allowance was exceeded ({name}: {count:,})",
                     next_step="use a larger instance type",
                     figure=count,
                     threshold=0,

@@ -60,7 +60,7 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             rule="E5",
             severity=Severity.INVALID,
-            cause=f"the generator counts {in_flight:.0f} requests in flight, the balancer {at_balancer:.0f}",
+            cause=f"the generator counts {in_flight:,.0f} requests in flight, the balancer {at_balancer:,.0f}",
             next_step="requests queue before they reach the balancer; check its connection limits and the generator's "
             "CPU",
             figure=abs(in_flight - at_balancer) / seen.users,
@@ -178,7 +178,7 @@ def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             rule="E7",
             severity=Severity.NOTE,
-            cause=f"{rate:.0f} req/s exceed the measured ceiling of {seen.ceiling:.0f} req/s: its measurement was "
+            cause=f"{rate:,.0f} req/s exceed the measured ceiling of {seen.ceiling:,.0f} req/s: its measurement was "
             "disturbed, and it is no bound",
             next_step="start the study in a new directory (--results) when the machines are quiet; it measures the "
             "ceiling again",
@@ -190,7 +190,7 @@ def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             rule="E7",
             severity=Severity.INVALID if is_invalid else Severity.NOTE,
-            cause=f"throughput is {percent(share)} of the ceiling of generator and balancer, {seen.ceiling:.0f} req/s",
+            cause=f"throughput is {percent(share)} of the ceiling of generator and balancer, {seen.ceiling:,.0f} req/s",
             next_step="give generator and balancer more CPU, or add a host to load_generators",
             figure=share,
             threshold=limits.ceiling_invalid if is_invalid else limits.ceiling_note,

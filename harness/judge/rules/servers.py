@@ -41,7 +41,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             rule="E12",
             severity=Severity.WARNING,
-            cause=f"{retried} requests were retried at another server",
+            cause=f"{retried:,} requests were retried at another server",
             next_step="check the servers' logs for failed connections",
             figure=retried,
             threshold=0,
@@ -118,7 +118,7 @@ def _generator_and_balancer(seen: Observation, allowed: float) -> Iterator[Findi
     failed, logged = seen.totals.get("failed", 0), sum(seen.balancer.statuses.values()) - balancer
     if failed - logged > allowed:
         yield _different(
-            f"the generator counts {failed} failures, the balancer {logged}",
+            f"the generator counts {failed:,} failures, the balancer {logged:,}",
             "requests failed before they reached the balancer; check the generator's log and network",
             failed - logged,
             allowed,
@@ -197,7 +197,7 @@ def _abandoned(seen: Observation, allowed: float) -> Iterator[Finding]:
     logged = seen.balancer.statuses.get("499", 0)
     if abs(abandoned - logged) > allowed:
         yield _different(
-            f"the generator abandoned {abandoned} requests, the balancer counts {logged} of them",
+            f"the generator abandoned {abandoned:,} requests, the balancer counts {logged:,} of them",
             "responses were lost between balancer and generator",
             abs(abandoned - logged),
             allowed,

@@ -14,10 +14,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.grid.units import readable
 from harness.summarise.capacity import by_objective, capacity, crossing
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, Crossing
-from harness.words import readable
 
 SPREAD = (0.93, 1.0, 1.07)  # the loads of blocks, relative to a crossing
 BELOW = 0.97  # of the crossing of the probes: that of the typical trial, and over all trials more requests are late

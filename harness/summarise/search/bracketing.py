@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from harness.words import readable
+from harness.grid.units import readable
 
 MOST_REPEATS = 8  # of probes of one topology, so that a noisy site cannot triple a search; most need two to five
 TRIES = 3  # probes of one load at most

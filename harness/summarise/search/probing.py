@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from harness.grid.amount import Search
 from harness.grid.load import RATE, VUSERS
 from harness.grid.objectives import P95, Objectives
+from harness.grid.units import readable
 from harness.records.trial import TrialRecord
 from harness.summarise.capacity import counts
 from harness.summarise.capacity.counts import Evidence
 from harness.summarise.search import bracketing, falling, knee
 from harness.summarise.search.bracketing import Bracket, NextProbe, ProbeResult
-from harness.words import readable
 
 # Fewer probes well beyond the knee hardly estimate µ and its noise; more are taken where blocks are measured.
 ENOUGH = 3

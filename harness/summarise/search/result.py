@@ -11,6 +11,7 @@ from harness.language import messages, tr
 from harness.summarise.search.bracketing import Bracket
 from harness.summarise.search.falling import FallingCurve
 from harness.summarise.search.knee import LEAST, Estimate, Knee
+from harness.words import grouped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ _NEVER_MET = messages("no probed load meets the objectives")
 
 
 def _load(result: SearchResult, load: float) -> str:
-    return f"{load:.10g}/s" if result.factor == RATE else tr("{load:.0f} users", load=load)
+    return f"{grouped(load)}/s" if result.factor == RATE else tr("{number} users", number=round(load))
 
 
 def _knee(result: SearchResult) -> str:
@@ -144,7 +145,7 @@ def _bracketed(result: SearchResult, knee: Knee, block_users: int, level: str, l
     text = tr(
         "throughput grows up to {load}{interval} and stays at {level} above ({probes} probes",
         load=_load(result, users.value),
-        interval=_interval(users, "{:.0f}".format),
+        interval=_interval(users, "{:,.0f}".format),
         level=level,
         probes=knee.probes,
     )
@@ -167,4 +168,4 @@ def _interval(found: Estimate, written: Callable[[float], str]) -> str:
 
 
 def _per_s(rate: float) -> str:
-    return f"{rate:.0f}" if rate >= 100 else f"{rate:.3g}"
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from harness.grid.amount import Search
 from harness.grid.load import RATE, VUSERS
 from harness.grid.objectives import Objectives
+from harness.grid.units import readable
 from harness.summarise.search import bracketing, knee, probing
 from harness.summarise.search.bracketing import Bracket, NextProbe, ProbeResult
 from harness.summarise.search.probing import BEYOND, ENOUGH, Probes
-from harness.words import readable
 
 
 def next_probe(span: Search, objectives: Objectives, probes: Probes, factor: str = VUSERS) -> NextProbe | None:

@@ -105,7 +105,7 @@ class NgrinderLoadGenerator:
             self._lead_s *= 2
         self._lead_s = FIRST_LEAD_S
         raise LoadGeneratorFailed(
-            f"only {started} of {divided.users} users of nGrinder started in time. Fix: look at 'journalctl -u "
+            f"only {started:,} of {divided.users:,} users of nGrinder started in time. Fix: look at 'journalctl -u "
             "ngrinder-agent' on the agents' hosts, give them more CPU or memory, add hosts to load_generators, or use "
             "fewer vusers."
         )

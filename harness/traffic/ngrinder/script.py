@@ -46,8 +46,8 @@ def split(users: int, agents: int, most_per_agent: int) -> Split:
     each = users // agents
     if each > most_per_agent:
         raise LoadGeneratorFailed(
-            f"{users} users on {agents} agents: {each} users per agent exceed nGrinder's limit of {most_per_agent}. "
-            "Fix: add hosts to load_generators, or raise ngrinder_controller_max_vusers_per_agent."
+            f"{users:,} users on {agents} agents: {each:,} users per agent exceed nGrinder's limit of "
+            f"{most_per_agent:,}. Fix: add hosts to load_generators, or raise ngrinder_controller_max_vusers_per_agent."
         )
     if each == 0:
         return Split(1, 1, users)

@@ -20,9 +20,18 @@ const charts = {};  // of the page: `draw(name, spec)`, `cellSpec` and `rows`
   // The rows of a table that is written by columns (report/script_data.py), or its own rows.
   charts.rows = (table) => {
     if (Array.isArray(table)) return table;
-    const columns = Object.entries(table.columns).map(([name, column]) =>
-      [name, Array.isArray(column) ? column : column.at.map((at) => column.texts[at])]);
-    return columns[0][1].map((_, row) => Object.fromEntries(columns.map(([name, column]) => [name, column[row]])));
+    const rows = Array.from({ length: table.length }, () => ({}));
+    for (const [name, column] of Object.entries(table.columns)) {
+      if (Array.isArray(column)) column.forEach((value, row) => { rows[row][name] = value; });
+      else if (column.texts) {
+        for (let run = 0, row = 0; run < column.runs.length; run += 2) {
+          const at = column.runs[run], end = row + column.runs[run + 1];
+          for (; row < end; row++) if (at >= 0) rows[row][name] = column.texts[at];
+        }
+      }
+      else column.rows.forEach((row, at) => { rows[row][name] = column.values[at]; });
+    }
+    return rows;
   };
 
   // The specification for a width; `around` is the width of everything but the panels.

@@ -10,10 +10,10 @@ const explore = {};
     return made;
   };
 
-  // Numbers without spaces between thousands and with a plain minus; a text is not mistaken for a formula.
+  // Numbers without separators between thousands and with a plain minus; a text is not mistaken for a formula.
   function field(cell) {
     const text = (cell.querySelector("button") ?? cell).textContent.trim();
-    const plain = text.replace(/(\d)[ \u00a0\u202f](?=\d{3}(?!\d))/g, "$1").replaceAll("−", "-").replaceAll("\u00a0", " ");
+    const plain = text.replace(/(\d),(?=\d{3}(?!\d))/g, "$1").replaceAll("−", "-").replaceAll("\u00a0", " ");
     const value = plain === "–" ? "" : /^[=+@\t]|^-(?![\d.])/.test(plain) ? "'" + plain : plain;
     return /[",\n]/.test(value) ? '"' + value.replaceAll('"', '""') + '"' : value;
   }
@@ -38,6 +38,9 @@ const explore = {};
   // Links and buttons of the headings, tables and charts below an element; the page of a cell is a link of its own.
   explore.extend = (root) => {
     const linked = root !== page;
+    if (linked) {
+      root.querySelectorAll("table.trial tbody tr:not([id])").forEach((row) => { row.id = "trial-" + row.cells[0].textContent.replace("/", "-"); });
+    }
     root.querySelectorAll("h2").forEach((head) => {
       const id = head.closest("[id]")?.id;
       if (linked && id && id !== "contents" && !head.querySelector(".permalink")) head.append(" ", permalink(id, head.textContent));
@@ -66,7 +69,7 @@ const explore = {};
   function figures(id) {
     const found = new Map();
     const rows = [rowOf(id), ...[...main.querySelectorAll("table:not(.trial) td:first-child a")]
-      .filter((link) => link.hash === "#" + id).map((link) => link.closest("tr"))];
+      .filter((link) => link.getAttribute("href") === "#" + id).map((link) => link.closest("tr"))];
     for (const row of new Set(rows)) {
       const cells = [...row.closest("table").tHead.rows[0].cells], heads = cells.map((head) => head.textContent);
       if (cells.some((head) => head.classList.contains("of-request"))) continue;  // has several rows for a cell
@@ -112,7 +115,7 @@ const explore = {};
     const table = main.querySelector("table.trial").cloneNode(true), heads = table.tHead.rows[0];
     [...heads.cells].forEach((head) => { head.replaceChildren(head.textContent); head.removeAttribute("aria-sort"); });
     [...table.tBodies[0].rows].forEach((row) => {
-      if (row.dataset.cell !== id) { row.remove(); return; }
+      if (row.querySelector("a").getAttribute("href") !== "#" + id) { row.remove(); return; }
       row.cells[0].replaceChildren(permalink(row.id, row.cells[0].textContent), " ", row.cells[0].textContent);
       row.removeAttribute("id");
     });
@@ -144,7 +147,7 @@ const explore = {};
     page.hidden = true;
     page.replaceChildren();
     main.hidden = false;
-    if (shown) document.getElementById(id)?.scrollIntoView();
+    if (shown || id.startsWith("trial-")) document.getElementById(id)?.scrollIntoView();
     shown = "";
   };
   addEventListener("hashchange", () => {

@@ -2,7 +2,7 @@
 // The fields for a number of servers and for a required throughput: show the sentence that applies.
 {
   // Rates and dollars in the format of the text.
-  const grouped = (value, digits) => value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replaceAll(",", " ");
+  const grouped = (value, digits) => value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   const usd = (value) => grouped(value, value >= 100 ? 0 : value >= 0.1 || !value ? 2 : 1 - Math.floor(Math.log10(value)));
 
   function forRate(form) {

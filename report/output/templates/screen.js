@@ -4,10 +4,10 @@ let SPECS = {{SPECS}};
 const LIVE = {{LIVE}};
 
 {  // a scope of its own: Vega’s bundle has short global names
-  // "1 234 [1 200, 1 250]", "≥ 83 %", "−2.1 %": by the first number, else by the text; undefined for none.
+  // "1,234 [1,200, 1,250]", "≥ 83 %", "−2.1 %": by the first number, else by the text; undefined for none.
   function value(row, column) {
     const text = row.cells[column].textContent.trim();
-    const found = text.replaceAll("−", "-").replace(/(\d)[ \u00a0\u202f](?=\d{3}\b)/g, "$1").match(/^[≥<> ±]*(-?\d+(\.\d+)?)/);
+    const found = text.replaceAll("−", "-").replace(/(\d),(?=\d{3}\b)/g, "$1").match(/^[≥<> ±]*(-?\d+(\.\d+)?)/);
     return found ? Number(found[1]) : text === "–" || text === "" ? undefined : text.toLowerCase();
   }
 

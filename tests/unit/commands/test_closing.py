@@ -57,8 +57,8 @@ def test_a_study_ends_with_its_answer_its_gains_and_the_paths_of_its_report(
     (config.directory.path / "report.html").touch()
     closing.print_summary(Console(), config, False)
     answer, gains, paths = capsys.readouterr().out.splitlines()
-    assert answer.startswith("answer: At 2000 users the second server gave 2.00×")
-    assert gains.startswith("gains: 2000 users: 1 → 2 servers 2.00×")
+    assert answer.startswith("answer: At 2,000 users the second server gave 2.00×")
+    assert gains.startswith("gains: 2,000 users: 1 → 2 servers 2.00×")
     assert "; 400 users: 1 → 2 servers at least " in gains
     assert paths == f"report: {config.directory.path / 'report.html'} (12 trials: 12 ok)"
     closing.print_summary(Console(), config, True)

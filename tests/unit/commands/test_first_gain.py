@@ -38,7 +38,7 @@ def lines(site: FakeSite, results: Path, **keys: Any) -> list[str]:
 
 def test_the_first_gains_are_printed_once_after_the_first_block(tmp_path: Path) -> None:
     found = lines(FakeSite(), tmp_path, factors=FACTORS, repeats=3)
-    assert found[0] == "after 1 block at 1000 users: 1 → 2 servers: 2.00×, preliminary"
+    assert found[0] == "after 1 block at 1,000 users: 1 → 2 servers: 2.00×, preliminary"
     assert found[1].startswith("the page updates after every trial: file:///")
     assert found[1].endswith("/report.html")
     assert len(found) == 2

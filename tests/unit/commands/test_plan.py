@@ -31,7 +31,7 @@ def test_the_order_is_not_shown_before_its_seed_is_drawn(tmp_path: Path, capsys:
     cells = ", ".join(f"servers-{s}_vusers-{u}" for s in (1, 2, 3) for u in (1000, 2000))
     assert f"block 1: {cells}\n" in shown, "in the grid's order"
     assert "27 of 27 trials to measure" in shown
-    assert "3 servers at 1000 users: 2 blocks only" in shown
+    assert "3 servers at 1,000 users: 2 blocks only" in shown
     assert json.loads(output(capsys, tmp_path, as_json=True))["seed"] is None
     assert not list(tmp_path.iterdir()), "it touches nothing"
 

@@ -22,9 +22,9 @@ def test_a_generators_files_and_ports_are_read() -> None:
 def test_limits_below_the_number_of_users_are_reported() -> None:
     roomy = host_limits.HostLimits(1_000_000, 28_232)
     assert host_limits.warnings(700, 1, [ALLOWED], roomy) == []
-    assert "1536 connections, but 1000 users need up to 2000" in host_limits.warnings(1000, 1, [ALLOWED], roomy)[0]
-    assert "allows 1024 open files" in host_limits.warnings(1000, 1, [], host_limits.HostLimits(1024, None))[0]
-    assert "28232 local ports, but 30000 users" in host_limits.warnings(30_000, 1, [], roomy)[0]
+    assert "1,536 connections, but 1,000 users need up to 2,000" in host_limits.warnings(1000, 1, [ALLOWED], roomy)[0]
+    assert "allows 1,024 open files" in host_limits.warnings(1000, 1, [], host_limits.HostLimits(1024, None))[0]
+    assert "28,232 local ports, but 30,000 users" in host_limits.warnings(30_000, 1, [], roomy)[0]
     assert host_limits.warnings(30_000, 2, [], roomy) == []
 
 

@@ -111,7 +111,7 @@ def test_free_slots_are_not_a_bottleneck() -> None:
 
 @pytest.mark.parametrize(("fastest_s", "limited"), [(None, "server"), (0.2, "load")])
 def test_a_slow_first_request_does_not_make_users_the_bottleneck(fastest_s: float | None, limited: str) -> None:
-    """430/s of 1000 users who think 2 s: with R0 = 0.9 s that would be 125 % of the users' bound."""
+    """430/s of 1,000 users who think 2 s: with R0 = 0.9 s that would be 125 % of the users' bound."""
     found = bottleneck_of(observation(rate=430, users=1000, servers=2, fastest_s=fastest_s), unloaded_s=0.9)
     assert found.figures["of_users_bound"] != pytest.approx(1.25, abs=0.1)
     if fastest_s is None:

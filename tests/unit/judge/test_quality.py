@@ -65,7 +65,9 @@ def test_e8_names_the_event_that_explains_the_failures_and_its_fix() -> None:
     events = {"worker_connections are not enough": 1800, "Connection refused": 2}
     seen = logged(base, events=events)
     finding = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
-    assert finding.cause.endswith('failed for 10 s: the balancer logged "worker_connections are not enough" 1800 times')
+    assert finding.cause.endswith(
+        'failed for 10 s: the balancer logged "worker_connections are not enough" 1,800 times'
+    )
     assert "nginx_lb_worker_connections" in finding.next_step
     dead = replace(seen, died={"server-1": Death("was killed for lack of memory", out_of_memory=True)})
     finding = next(f for f in rules.judge(dead, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)

@@ -60,7 +60,7 @@ def test_failed_logins_are_a_warning_and_many_make_a_trial_invalid() -> None:
     (warning,) = of_logins(1000, {"status 500": 3, "timeout": 1})
     assert warning.severity == Severity.WARNING
     assert warning.figure == pytest.approx(4 / 1004)
-    assert warning.cause == "some users could not log in: 4 of 1004 logins failed (3 status 500, 1 timeout)"
+    assert warning.cause == "some users could not log in: 4 of 1,004 logins failed (3 status 500, 1 timeout)"
     (invalid,) = of_logins(900, {"status 500": 100})
     assert (invalid.severity, invalid.threshold) == (Severity.INVALID, LIMITS.logins_invalid)
     assert judged(logins=Logins(completed=900, errors={"status 500": 100})).outcome == Outcome.INVALID

@@ -428,4 +428,4 @@ def test_e8_rows_that_ran_out_are_the_reason_of_the_trial_and_no_collapse() -> N
         "with other failures"
     )
     _, reason = rules.outcome_of(found, {})
-    assert reason == "the rows of traffic.data ran out: 2520 requests were not sent, as pick: once uses no row twice"
+    assert reason == "the rows of traffic.data ran out: 2,520 requests were not sent, as pick: once uses no row twice"

@@ -13,7 +13,7 @@ from harness.records.study import PredictedIdle
 from harness.records.trial import TrialRecord
 from tests.builders import grid, judged, record
 
-# As in the default study: 1000 users generate 247 req/s. Two servers of 140 req/s serve them, one does not.
+# As in the default study: 1,000 users generate 247 req/s. Two servers of 140 req/s serve them, one does not.
 CAPACITY, R0, THINK = 140.0, 0.05, 4.0
 FACTORS = {"servers": [1, 2, 3], "vusers": [1000, 2000]}
 
@@ -68,7 +68,7 @@ def test_the_default_study_has_one_predicted_idle_cell() -> None:
 
 
 def test_both_cells_of_a_lower_bound_keep_all_blocks() -> None:
-    """At 1000 users the gain 1 → 2 is a lower bound: two servers are load-limited, and keep all blocks."""
+    """At 1,000 users the gain 1 → 2 is a lower bound: two servers are load-limited, and keep all blocks."""
     found = planned({}, rests())
     assert found == {1: ALL, 2: ALL, **dict.fromkeys((3, 4, 5), ALL - {THIRD})}
     assert all("servers-2_vusers-1000" in cells for cells in found.values())
@@ -79,7 +79,7 @@ def test_every_cell_of_a_load_is_predicted_idle_when_one_server_is_sufficient() 
 
 
 def test_no_cell_is_predicted_idle_near_the_bound() -> None:
-    """1100 users generate 272 req/s. Two servers can serve 103 % of it, and may be the bottleneck."""
+    """1,100 users generate 272 req/s. Two servers can serve 103 % of it, and may be the bottleneck."""
     assert settled(factors={**FACTORS, "vusers": [1100, 2000]}) == []
     assert settled(factors={**FACTORS, "vusers": [1100, 2000]}, evidence={"predicted_idle_margin": 1.0}) == [
         "servers-3_vusers-1100"
@@ -142,7 +142,7 @@ def test_a_contradicted_prediction_gives_the_cell_all_blocks(against: dict[tuple
     assert found is not None
     assert found.contradicted == ({"servers": 3, "vusers": 1000},)
     assert predicted_idle.outcome(found) == (
-        "the prediction of idle cells did not hold for 3 servers at 1000 users: measured in all blocks"
+        "the prediction of idle cells did not hold for 3 servers at 1,000 users: measured in all blocks"
     )
 
 
@@ -186,7 +186,7 @@ def test_the_control_trial_repeats_the_first_measured_cell_of_its_block() -> Non
 def test_the_forecast_names_predicted_idle_cells_and_the_reason() -> None:
     (sentence,) = predicted_idle.sentences(rests(), study(), THINK)
     assert sentence.startswith(
-        "3 servers at 1000 users: 2 blocks only, to verify the prediction of idle servers (2 servers can serve 113 %"
+        "3 servers at 1,000 users: 2 blocks only, to verify the prediction of idle servers (2 servers can serve 113 %"
     )
     many = study(factors={"servers": [1, 2, 4, 6], "vusers": [200, 2000]})
     few, lots = predicted_idle.sentences(predicted_idle.predict(many, ServerRates(CAPACITY), R0, THINK), many, THINK)
@@ -194,7 +194,7 @@ def test_the_forecast_names_predicted_idle_cells_and_the_reason() -> None:
         "1 to 6 servers at 200 users: 2 blocks only, to verify the prediction of idle servers (1 server can"
     )
     assert lots.startswith(
-        "6 servers at 2000 users: 2 blocks only, to verify the prediction of idle servers (4 servers can serve 113"
+        "6 servers at 2,000 users: 2 blocks only, to verify the prediction of idle servers (4 servers can serve 113"
     )
     assert predicted_idle.sentences(None, study(), THINK) == []
     assert predicted_idle.outcome(None) == predicted_idle.outcome(rests()) == ""

@@ -12,7 +12,7 @@ from benchmarks.sample import unpack
 from harness.grid.cell import Cell
 from harness.grid.server_rates import ServerRates
 from harness.plan.order import PlannedTrial
-from harness.plan.remaining_time import REPORT_S, RemainingTime
+from harness.plan.remaining_time import REPORT_S, RemainingTime, of_study
 from harness.records.trial_path import TrialPath
 from tests.builders import grid, record
 from tests.virtual_clock import Durations, TimedSite, after_first_block
@@ -35,6 +35,9 @@ def test_the_sample_study_ends_when_its_first_block_predicts(tmp_path: Path) -> 
     first = [trials[each.path] for each in planned if each.repeat == 1]
     time = RemainingTime(study.scaled_grid, ServerRates(140.0), first)
     estimate_s = time.seconds([each for each in planned if each.repeat > 1]) - REPORT_S
+    recorded = {each.path: trials[each.path] for each in planned if each.repeat == 1}
+    assert of_study(study, recorded) == pytest.approx(estimate_s + REPORT_S)
+    assert of_study(study, trials) == 0
 
     def ended_at(path: str) -> float:
         return datetime.fromisoformat(trials[path].started_at).timestamp() + (trials[path].load_s or 0.0)

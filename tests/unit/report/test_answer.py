@@ -47,21 +47,21 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
     "clear gains": (
         summed({(1, 2000): ONE, (2, 2000): TWO, (3, 2000): [745, 752, 738, 747, 744]}),
         [
-            "At 2000 users the second server gave 1.820× [1.817, 1.823] the throughput, efficiency 91 %; "
+            "At 2,000 users the second server gave 1.820× [1.817, 1.823] the throughput, efficiency 91 %; "
             "the third server gave 1.461× [1.455, 1.467] the throughput, efficiency 97.4 % [97.0, 97.8] of 1.5×."
         ],
     ),
     "no load left": (
         summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "load", (3, 1000): "load"}),
         [
-            "At 1000 users the second server raised throughput 1.820× [1.817, 1.823] to 99 % of the users’ maximum "
+            "At 1,000 users the second server raised throughput 1.820× [1.817, 1.823] to 99 % of the users’ maximum "
             "rate: 2 servers deliver at least 1.82×; a higher load is needed to measure more; the third server was "
             "idle: the load is too low."
         ],
     ),
     "baseline down": (
         summed({(1, 2000): ONE, (2, 2000): TWO}, down=(1, 2000)),
-        ["At 2000 users 1 server went down, 2 servers served the load (server-1 died with exit code 137)."],
+        ["At 2,000 users 1 server went down, 2 servers served the load (server-1 died with exit code 137)."],
     ),
     "all invalid": (
         summed({(1, 100): [None], (2, 100): [None]}),
@@ -95,7 +95,7 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
     "many loads": (
         summed({(s, v): times(s * v / 1000) for s in (1, 2) for v in (100, 200, 400, 800, 1600)}),
         [
-            "At 1600 users the second server gave 2.000× [2.000, 2.000] the throughput, efficiency 100 %.",
+            "At 1,600 users the second server gave 2.000× [2.000, 2.000] the throughput, efficiency 100 %.",
             "At the 3 loads in between (200 to 800 users) the second server gave 2.00×; the table of gains has "
             "every step.",
             "At 100 users the second server gave 2.000× [2.000, 2.000] the throughput, efficiency 100 %.",
@@ -104,7 +104,7 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
     "ten topologies": (
         summed({(m, 4000): times(growth) for m, growth in enumerate(GROWTH, 1)}),
         [
-            "At 4000 users throughput grew 5.200× [5.200, 5.200] from 1 server to 10, efficiency 52 % of 10×; "
+            "At 4,000 users throughput grew 5.200× [5.200, 5.200] from 1 server to 10, efficiency 52 % of 10×; "
             "each step from 1 to 7 servers raised throughput (1.08× to 1.95×); "
             "each step from 7 to 10 servers made no measurable difference (1.00×)."
         ],
@@ -120,10 +120,10 @@ def test_the_answer_has_a_sentence_for_every_pattern(name: str) -> None:
 
 HEADLINES = {
     "clear gains": [
-        "At 2000 users the second server gave 1.820× [1.817, 1.823] the throughput, the third 1.461× [1.455, 1.467]."
+        "At 2,000 users the second server gave 1.820× [1.817, 1.823] the throughput, the third 1.461× [1.455, 1.467]."
     ],
-    "no load left": ["At 1000 users the second server gave at least 1.82×; the third server was idle."],
-    "baseline down": ["At 2000 users only 2 servers served the load."],
+    "no load left": ["At 1,000 users the second server gave at least 1.82×; the third server was idle."],
+    "baseline down": ["At 2,000 users only 2 servers served the load."],
     "all invalid": ["No trial is valid; the key findings have the reasons."],
     "nothing yet": ["No trial has been measured yet."],
     "nothing counts, one cell": ["No trial is valid; the key findings have the reasons."],
@@ -135,12 +135,12 @@ HEADLINES = {
     ],
     "few repeats": ["At 100 users the second server gave 1.82× the throughput (indicative: 2 repeats only)."],
     "many loads": [
-        "At 1600 users the second server gave 2.000× [2.000, 2.000] the throughput.",
+        "At 1,600 users the second server gave 2.000× [2.000, 2.000] the throughput.",
         "At the 3 loads in between (200 to 800 users) the second server gave 2.00×; the table of gains has every step.",
         "At 100 users the second server gave 2.000× [2.000, 2.000] the throughput.",
     ],
     "ten topologies": [
-        "At 4000 users throughput grew 5.200× [5.200, 5.200] from 1 server to 10; "
+        "At 4,000 users throughput grew 5.200× [5.200, 5.200] from 1 server to 10; "
         "servers beyond seven made no measurable difference."
     ],
 }
@@ -166,7 +166,7 @@ def test_steps_that_do_not_fit_into_a_sentence_become_their_range() -> None:
     rates: Rates = {(m, 1000): [rate and rate + m for rate in flat[m % 3 :] + flat[: m % 3]] for m in (1, 2, 3, 4)}
     (found,) = headline.headlines(summed(rates))
     assert found.text == (
-        "At 1000 users throughput grew 1.011× [1.010, 1.011] from 1 server to 4; "
+        "At 1,000 users throughput grew 1.011× [1.010, 1.011] from 1 server to 4; "
         "servers beyond one made no measurable difference."
     )
 
@@ -174,11 +174,11 @@ def test_steps_that_do_not_fit_into_a_sentence_become_their_range() -> None:
 def test_several_servers_without_load_share_a_clause() -> None:
     idle = {(m, 1000): "load" for m in (2, 3, 4)}
     (found,) = headline.headlines(summed({(1, 1000): ONE, **{(m, 1000): TWO for m in (2, 3, 4)}}, idle))
-    assert found.text == "At 1000 users the second server gave at least 1.82×; servers beyond two were idle."
+    assert found.text == "At 1,000 users the second server gave at least 1.82×; servers beyond two were idle."
 
 
 def with_factor(levels: list[int], rates: dict[int, list[float]], limit: str = "server") -> Summary:
-    """Two servers at 1000 users, with a factor that is a variable of a role."""
+    """Two servers at 1,000 users, with a factor that is a variable of a role."""
     name = "nginx_lb_upstream_keepalive"
     records = {}
     for level, values in rates.items():
@@ -197,25 +197,25 @@ OFF = [400.0, 404, 398, 402, 401]
         (
             {0: OFF, 64: [500.0, 506, 497, 503, 500]},
             "server",
-            "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 gave 1.250× [1.247, 1.253] the "
+            "At 1,000 users nginx_lb_upstream_keepalive 64 instead of 0 gave 1.250× [1.247, 1.253] the "
             "throughput with 2 servers.",
         ),
         (
             {0: OFF, 64: [401.0, 399, 405, 400, 396]},
             "server",
-            "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 made no measurable difference with "
+            "At 1,000 users nginx_lb_upstream_keepalive 64 instead of 0 made no measurable difference with "
             "2 servers (1.00× [0.98, 1.01]).",
         ),
         (
             {0: OFF, 64: OFF},
             "load",
-            "At 1000 users the effect of nginx_lb_upstream_keepalive 64 instead of 0 with 2 servers is not measurable "
+            "At 1,000 users the effect of nginx_lb_upstream_keepalive 64 instead of 0 with 2 servers is not measurable "
             "(1.000× [1.000, 1.000]): both serve the load completely.",
         ),
         (
             {0: OFF},
             "server",
-            "At 1000 users the effect of nginx_lb_upstream_keepalive 64 instead of 0 with 2 servers is unknown: "
+            "At 1,000 users the effect of nginx_lb_upstream_keepalive 64 instead of 0 with 2 servers is unknown: "
             "nginx_lb_upstream_keepalive 64: missing (no trial yet).",
         ),
     ],
@@ -255,12 +255,12 @@ def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
 @pytest.mark.parametrize(
     ("limits", "rate", "repeats", "expected"),
     [
-        (("server", "server"), 432.0, 5, "At 1000 users image app:2 instead of app:1 gave 1.080× [1.07"),
+        (("server", "server"), 432.0, 5, "At 1,000 users image app:2 instead of app:1 gave 1.080× [1.07"),
         (("server", "server"), 432.0, 3, "] the throughput with 2 servers (indicative: 3 repeats only)."),
-        (("server", "server"), 401.0, 5, "At 1000 users image app:2 instead of app:1 made no measurable difference"),
-        (("server", "load"), 500.0, 5, "At 1000 users image app:2 instead of app:1 gave at least 1.25"),
+        (("server", "server"), 401.0, 5, "At 1,000 users image app:2 instead of app:1 made no measurable difference"),
+        (("server", "load"), 500.0, 5, "At 1,000 users image app:2 instead of app:1 gave at least 1.25"),
         (("load", "load"), 400.0, 5, "both serve the load completely"),
-        (("server", "balancer"), 500.0, 5, "At 1000 users image app:2 instead of app:1 gave at least 1.25"),
+        (("server", "balancer"), 500.0, 5, "At 1,000 users image app:2 instead of app:1 gave at least 1.25"),
         (("server", "balancer"), 380.0, 5, "with image app:2 the balancer was the bottleneck."),
         (("balancer", "balancer"), 400.0, 5, "the balancer was the bottleneck, not the servers."),
         (("server", "generator"), 500.0, 5, "the bottleneck of ml_server_image app:2 was the generator"),
@@ -281,7 +281,7 @@ def test_an_image_has_a_sentence_of_its_own(limits: tuple[str, str], rate: float
     assert expected in sentence
     table = gains.effect_table(summary.factor_effects)
     assert table is not None
-    assert table.rows[0][:3] == ["ml_server_image", "app:1 → app:2", "2 servers at 1000 users"]
+    assert table.rows[0][:3] == ["ml_server_image", "app:1 → app:2", "2 servers at 1,000 users"]
 
 
 def of(summary: Summary, **study: Any) -> list[str]:
@@ -294,7 +294,7 @@ def test_findings_have_an_action_and_are_five_at_most() -> None:
     assert of(summed(whole))[0].startswith("1 server at 100 users, 1 server at 200 users and 12 more cells: invalid.")
     assert of(PATTERNS["clear gains"][0]) == ["All cells are valid, and each has the expected bottleneck."]
     idle = of(PATTERNS["no load left"][0])
-    assert idle[0] == "At 1000 users servers beyond two were idle. Use about 1100 users to load three."
+    assert idle[0] == "At 1,000 users servers beyond two were idle. Use about 1,100 users to load three."
 
 
 def test_missing_cells_come_before_invalid_ones() -> None:

@@ -56,35 +56,35 @@ def studied(
     [
         (
             studied(p50=0.97, p95=0.82),
-            "With 3 servers at 2000 users least_conn delivered the same throughput as round_robin (1.000× [0.993, "
+            "With 3 servers at 2,000 users least_conn delivered the same throughput as round_robin (1.000× [0.993, "
             "1.007]); its median response time was 0.970× [0.963, 0.977] and its p95 was 0.820× [0.814, 0.826].",
         ),
         (
             studied(rate=1.1, limits=("server", "load")),
-            "With 3 servers at 2000 users least_conn delivered at least 1.10× [1.09, 1.11] the throughput of "
+            "With 3 servers at 2,000 users least_conn delivered at least 1.10× [1.09, 1.11] the throughput of "
             "round_robin; median response time (1.000× [0.993, 1.007]) and p95 (1.000× [0.993, 1.007]) did not change "
             "measurably.",
         ),
         (
             studied(p95=0.5, limits=("load", "load"), repeats=3),
-            "With 3 servers at 2000 users least_conn served the whole load, as did round_robin "
+            "With 3 servers at 2,000 users least_conn served the whole load, as did round_robin "
             "(1.00× [0.98, 1.02]); its median response time was 1.00× [0.98, 1.02] and its p95 was 0.50× [0.49, 0.51] "
             "(indicative: 3 repeats only).",
         ),
         (
             studied(p95=0.5, repeats=2),
-            "With 3 servers at 2000 users least_conn delivered 1.00× the throughput of round_robin; its median "
+            "With 3 servers at 2,000 users least_conn delivered 1.00× the throughput of round_robin; its median "
             "response time was 1.00× and its p95 was 0.50× (indicative: 2 repeats only).",
         ),
         (
             studied(wild=40),
-            "With 3 servers at 2000 users least_conn made no measurable difference to throughput compared with "
+            "With 3 servers at 2,000 users least_conn made no measurable difference to throughput compared with "
             "round_robin (0.98× [0.85, 1.14]); median response time (0.98× [0.85, 1.14]) and p95 (0.98× [0.85, "
             "1.14]) did not change measurably.",
         ),
         (
             studied(p95=0.5, limits=("server", "generator")),
-            "With 3 servers at 2000 users throughput and response times of least_conn and round_robin are not "
+            "With 3 servers at 2,000 users throughput and response times of least_conn and round_robin are not "
             "comparable (1.000× [0.993, 1.007]: the bottleneck of least_conn was the generator).",
         ),
     ],
@@ -99,12 +99,12 @@ def test_a_method_is_compared_by_throughput_and_response_times(summary: Summary,
     [
         (
             ("server", "balancer"),
-            "With 3 servers at 2000 users HTTPS delivered 0.900× [0.893, 0.906] the throughput of HTTP; its median "
+            "With 3 servers at 2,000 users HTTPS delivered 0.900× [0.893, 0.906] the throughput of HTTP; its median "
             "response time was 1.20× [1.19, 1.21] and its p95 was 1.30× [1.29, 1.31].",
         ),
         (
             ("server", "generator"),
-            "With 3 servers at 2000 users throughput and response times of HTTPS and HTTP are not comparable (0.900× "
+            "With 3 servers at 2,000 users throughput and response times of HTTPS and HTTP are not comparable (0.900× "
             "[0.893, 0.906]: the bottleneck of HTTPS was the generator).",
         ),
     ],
@@ -150,6 +150,6 @@ def test_a_balancer_costs_throughput_and_response_time_with_and_without_load() -
     """Balancers have the names by which they are known, and their own sentence has R0 too."""
     summary = studied(rate=0.9, p50=1.1, p95=1.1, unloaded=1.2, name="balancer", levels=("nginx", "haproxy"))
     (sentence,) = answer.answer(summary)
-    assert sentence.startswith("With 3 servers at 2000 users HAProxy delivered 0.900× [")
+    assert sentence.startswith("With 3 servers at 2,000 users HAProxy delivered 0.900× [")
     assert "the throughput of nginx; its median response time was 1.10× [" in sentence
     assert "; without load its response time was 1.20× [1.19" in sentence

@@ -141,7 +141,7 @@ def test_the_table_has_the_gain_the_formula_and_the_conclusion() -> None:
     table = capacity_table.table(with_references(at_rates(LEVELS[:6]), 94.2, None, 330.4))
     assert table is not None
     one, two, three = table.rows
-    assert one == ["1\u00a0server", "100/s", "[96, 104]", "p95", *["–"] * 3, "5", "150 000 000", "94/s", "none", "–"]
+    assert one == ["1\u00a0server", "100/s", "[96, 104]", "p95", *["–"] * 3, "5", "150,000,000", "94/s", "none", "–"]
     assert two[:8] == ["2\u00a0servers", "210/s", "[201, 218]", "p95", "2.10×", "[2.08, 2.12]", "105 %", "5"]
     assert two[9:] == ["–", "100/s [96, 104]", "super-linear"]
     assert three[1:7] == ["at least 225/s", "–", "–", "≥ 1.03×", "–", "≥ 69 %"]

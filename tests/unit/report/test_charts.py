@@ -76,7 +76,7 @@ def made(tmp_path: Path, topologies: int, loads: tuple[int, ...]) -> tuple[list[
 )
 def test_labels_of_the_headline_never_collide(tmp_path: Path, topologies: int, loads: tuple[int, ...]) -> None:
     found, trials = made(tmp_path, topologies, loads)
-    names = {f"{users} users" for users in loads}
+    names = {f"{users:,} users" for users in loads}
     boxes = labels(gain_data.headline(found, trials), names | {"linear ideal"})
     assert {box[0] for box in boxes} >= names
     assert collisions(boxes) == []
@@ -97,7 +97,7 @@ def test_labels_of_latencies_never_collide(tmp_path: Path, topologies: int) -> N
 def test_headers_of_the_panels_never_collide(tmp_path: Path, topologies: int) -> None:
     found, trials = made(tmp_path, topologies, (1000, 2000))
     boxes = labels(
-        series_data.series(found, trials, 7, 17), {*(f"{m} servers" for m in range(2, 11)), "1 server", "1000 users"}
+        series_data.series(found, trials, 7, 17), {*(f"{m} servers" for m in range(2, 11)), "1 server", "1,000 users"}
     )
     assert len(boxes) >= topologies
     assert collisions(boxes) == []
@@ -115,7 +115,7 @@ def test_events_of_a_trial_are_marked_at_their_time(tmp_path: Path) -> None:
         (6.0, "server-1 was killed for lack of memory"),
         (12.0, "stopped"),
     ]
-    assert "1 server at 1000 users, second 6: server-1 was killed for lack of memory" in chart.alternative
+    assert "1 server at 1,000 users, second 6: server-1 was killed for lack of memory" in chart.alternative
     boxes = labels(chart, {"stopped"})
     assert len(boxes) == 1
 

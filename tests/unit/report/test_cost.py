@@ -28,7 +28,7 @@ GROUPS = {"balancer": "load_balancers", "generator": "load_generators"}
 
 
 def section(rates: dict[int, tuple[float, str]], usd: float | None = 0.1, **more: Any) -> CostSection | None:
-    """The section of a study of (servers) → (mean TPS, its bottleneck) at 2000 users."""
+    """The section of a study of (servers) → (mean TPS, its bottleneck) at 2,000 users."""
     return model._cost(*studied(rates, usd, **more))
 
 
@@ -90,7 +90,7 @@ THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
         ),
         (
             section(THREE, target="2500/s"),
-            "For 2 500/s, no measured topology is sufficient: 3 servers deliver 800 [792, 808]/s. Measure more "
+            "For 2,500/s, no measured topology is sufficient: 3 servers deliver 800 [792, 808]/s. Measure more "
             "servers.",
         ),
         (
@@ -133,9 +133,9 @@ def test_the_table_has_a_row_for_each_topology() -> None:
         "sufficient for 500/s",
     ]
     assert made.table.rows == [
-        ["1 server", "0.20", "280 [277, 283]", "0.20", "the servers were the bottleneck at 2000 users", "no"],
-        ["2 servers", "0.30", "540 [535, 545]", "0.15", "the servers were the bottleneck at 2000 users", "yes"],
-        ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "load-limited at 2000 users", "yes"],
+        ["1 server", "0.20", "280 [277, 283]", "0.20", "the servers were the bottleneck at 2,000 users", "no"],
+        ["2 servers", "0.30", "540 [535, 545]", "0.15", "the servers were the bottleneck at 2,000 users", "yes"],
+        ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "load-limited at 2,000 users", "yes"],
     ]
     assert "without the load generator" in made.table.note
     assert "≥: a throughput" in made.table.note
@@ -154,7 +154,7 @@ def test_without_a_price_and_a_target_there_is_no_section_and_with_a_price_no_se
 def test_with_time_scaling_rates_are_nominal() -> None:
     made = section(THREE, factor=2, target="1000/s")
     assert made is not None
-    assert made.answer.startswith("For 1 000/s, 2 servers are the cheapest")
+    assert made.answer.startswith("For 1,000/s, 2 servers are the cheapest")
     assert "2 times the measured ones" in made.table.note
 
 
@@ -177,9 +177,9 @@ def test_the_fields_have_a_sentence_for_each_measured_number_of_servers_and_none
     found = model._lookup(studied(THREE | {3: (600.0, "load")}, None)[1])
     assert found is not None
     assert json.loads(found.topologies) == {
-        "1": "1 server sustains 280 [277, 283]/s, measured at 2000 users.",
-        "2": "2 servers sustain 540 [535, 545]/s, measured at 2000 users.",
-        "3": "3 servers sustain at least 600 [594, 606]/s, measured at 2000 users.",
+        "1": "1 server sustains 280 [277, 283]/s, measured at 2,000 users.",
+        "2": "2 servers sustain 540 [535, 545]/s, measured at 2,000 users.",
+        "3": "3 servers sustain at least 600 [594, 606]/s, measured at 2,000 users.",
     }
     assert found.unmeasured.format(count=4) == (
         "4 servers were not measured, and nothing is extrapolated. The study measured 1, 2 and 3."
@@ -204,7 +204,7 @@ def test_topologies_are_named_by_other_factors() -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(None, "–"), (0.0, "0.00"), (0.0043, "0.0043"), (0.0996, "0.100"), (0.31, "0.31"), (1234.5, "1 234")],
+    [(None, "–"), (0.0, "0.00"), (0.0043, "0.0043"), (0.0996, "0.100"), (0.31, "0.31"), (1234.5, "1,234")],
 )
 def test_money_has_as_many_digits_as_it_needs(value: float | None, expected: str) -> None:
     assert text.usd(value) == expected

@@ -45,8 +45,8 @@ BACK = CellFailover(
     p95_ms=312.0,
 )
 ONE, TWO = (
-    "At 1000 users one of 3 servers failed",
-    "At 1000 users, nginx_lb_max_fails 1, 2 of 3 servers failed",
+    "At 1,000 users one of 3 servers failed",
+    "At 1,000 users, nginx_lb_max_fails 1, 2 of 3 servers failed",
 )
 PATTERNS = {
     "back": (
@@ -149,7 +149,7 @@ def test_the_largest_loads_have_a_sentence_and_the_table_has_the_rest() -> None:
     assert table
     shown = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     assert [row["throughput recovered after"] for row in shown] == ["1.3 [1.0, 2.0] s", "never"]
-    assert shown[0]["cell"] == "3 servers, 1000 users"
+    assert shown[0]["cell"] == "3 servers, 1,000 users"
     assert table.links[0] == "#cell-servers-3_vusers-1000_fail_servers-1"
     assert "90 % of the expected value" in table.note
 

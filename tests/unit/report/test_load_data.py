@@ -98,7 +98,7 @@ def test_the_objective_is_a_line_in_every_panel() -> None:
     assert chart.arguments["objective"] == 20_000
     assert chart.arguments["span"][1] > 20_000
     assert drawing.svg(drawing.specification(chart)).count("p95 objective") >= 2
-    assert chart.alternative.endswith("; the objective is 20 000 ms")
+    assert chart.alternative.endswith("; the objective is 20,000 ms")
     assert "objective" not in drawing.svg(drawing.specification(made(lists((1, 2), (100, 800)))))
 
 

@@ -170,8 +170,8 @@ def test_a_table_cell_has_at_most_20_words(made: Callable[[str], Rendered], name
 def test_the_load_that_is_answered_first_has_the_first_gains(made: Callable[[str], Rendered]) -> None:
     report = made("ordinary").report
     assert report.gains is not None
-    assert report.answer[0].startswith("At 2000 users")
-    assert list(dict.fromkeys(row[0] for row in report.gains.rows)) == ["2000 users", "1000 users", "500 users"]
+    assert report.answer[0].startswith("At 2,000 users")
+    assert list(dict.fromkeys(row[0] for row in report.gains.rows)) == ["2,000 users", "1,000 users", "500 users"]
 
 
 def test_a_crowded_page_one_has_a_line_to_spare(made: Callable[[str], Rendered]) -> None:

@@ -143,7 +143,7 @@ def test_rejections_that_end_a_trial_are_its_cause() -> None:
     assert {cell.outcome for cell in summary.cells} == {Outcome.INVALID}
     shown = everywhere(summary, trials)
     first = "75 % of the requests were rejected with 429"
-    assert shown["page"].startswith(f"{first} (1 server at 2000 users); also rejected or failed: 60 % (2")
+    assert shown["page"].startswith(f"{first} (1 server at 2,000 users); also rejected or failed: 60 % (2")
     assert f'message="{first}: more than 50 % of the requests failed for 10 s' in shown["junit"]
     assert summary.cells[0].next_step.startswith("raise or remove the limit that rejects them")
 

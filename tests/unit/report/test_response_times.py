@@ -19,7 +19,7 @@ WILD = (1.0, 2.0, 0.5, 1.4, 0.7)
 def stepped(
     rates: dict[int, tuple[float, str, int]], noise: tuple[float, ...] = ROUND, objectives: dict[str, str] | None = None
 ) -> Summary:
-    """(servers) → (mean TPS, bottleneck, median in ms) at 1000 users; the p95 is three times the median."""
+    """(servers) → (mean TPS, bottleneck, median in ms) at 1,000 users; the p95 is three times the median."""
     records: dict[str, TrialRecord] = {}
     histograms: dict[str, str] = {}
     for servers, (rate, limit, median) in rates.items():
@@ -65,7 +65,7 @@ def test_every_step_has_its_change_of_response_times(
 def test_the_p95_is_reported_with_an_objective_for_it() -> None:
     rates = {1: (280.0, "server", 900), 2: (540.0, "server", 36)}
     (sentence,) = answer.answer(stepped(rates, objectives={"p95": "1s"}))
-    assert ", and the median response time fell from 900 to 36.0 ms and the p95 fell from 2 7" in sentence
+    assert ", and the median response time fell from 900 to 36.0 ms and the p95 fell from 2,7" in sentence
     (sentence,) = answer.answer(stepped(rates, objectives={"error_rate": "1%"}))
     assert "p95" not in sentence
 

@@ -50,6 +50,12 @@ def test_no_page_holds_a_number_that_is_none_and_no_heading_stands_alone(printed
         assert last not in ("Gains", "Validity", "All trials", "Latency and errors", "Method")
 
 
+def test_a_study_without_a_recorded_grade_has_the_grade_of_its_trials(sample: StudyDirectory, report: Report) -> None:
+    assert sample.need_study().evidence_grade is None
+    assert report.grade == "Grade A: load generator, balancer and servers were counted and observed."
+    assert report.grade in (ROOT / "docs" / "sample-report.html").read_text(encoding="utf-8")
+
+
 def test_page_one_can_be_recomputed_by_anybody(sample: StudyDirectory) -> None:
     build.write(sample, {"html", "data"})
     command = [sys.executable, str(ROOT / "docs" / "recompute.py"), str(sample.path)]

@@ -17,11 +17,19 @@ LONG = [
 
 def unfolded(table: Any) -> list[dict[str, Any]]:
     """The rows of a table by columns, as its docstring describes it."""
-    columns = {
-        name: column if isinstance(column, list) else [column["texts"][at] for at in column["at"]]
-        for name, column in table["columns"].items()
-    }
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    rows: list[dict[str, Any]] = [{} for _ in range(table["length"])]
+    for name, column in table["columns"].items():
+        if isinstance(column, list):
+            values = dict(enumerate(column))
+        elif "texts" in column:
+            runs = zip(column["runs"][::2], column["runs"][1::2], strict=True)
+            places = [at for at, count in runs for _ in range(count)]
+            values = {row: column["texts"][at] for row, at in enumerate(places) if at >= 0}
+        else:
+            values = dict(zip(column["rows"], column["values"], strict=True))
+        for row, value in values.items():
+            rows[row][name] = value
+    return rows
 
 
 def test_a_long_table_has_the_same_rows_by_columns() -> None:
@@ -31,6 +39,15 @@ def test_a_long_table_has_the_same_rows_by_columns() -> None:
     assert table["columns"]["cell"]["texts"] == ["0 servers", "1 servers", "2 servers"]
 
 
-@pytest.mark.parametrize("rows", [[], LONG[:5], [*LONG, {"t": 1}]], ids=["empty", "short", "different columns"])
+def test_a_row_without_a_column_stays_without_it() -> None:
+    """A text and a figure that some rows do not have, and one that is None in a row."""
+    rows: list[Row] = [*LONG, {"cell": "3 servers", "t": 1, "trial": "r1"}, {"cell": "3 servers", "t": 2, "failed": 7}]
+    table = by_columns(rows)
+    assert isinstance(table, dict)
+    assert unfolded(table) == rows
+    assert table["columns"]["failed"] == {"rows": [len(rows) - 1], "values": [7]}
+
+
+@pytest.mark.parametrize("rows", [[], LONG[:5]], ids=["empty", "short"])
 def test_other_tables_stay_as_they_are(rows: Sequence[Row]) -> None:
     assert by_columns(rows) is rows

@@ -95,7 +95,7 @@ def test_invalid_trials_have_a_bottleneck_too(tmp_path: Path) -> None:
 
 def test_latencies_have_a_row_a_cell_and_a_curve(measured: Measured) -> None:
     table = tables.latency_table(*measured)
-    assert [row[0] for row in table.rows] == ["1 server at 2000 users", "2 servers at 2000 users"]
+    assert [row[0] for row in table.rows] == ["1 server at 2,000 users", "2 servers at 2,000 users"]
     assert all(row[5] == "none" for row in table.rows)
     chart = latency_data.chart(*measured, 662)
     assert chart is not None

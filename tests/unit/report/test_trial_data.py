@@ -74,7 +74,7 @@ def test_a_host_without_a_cap_uses_a_share_of_its_machine(measured: Measured) ->
     record = data.record.model_copy(update={"hosts": states})
     found = of(measured, machines=machines, record=record)["hosts"]
     assert found["this machine"][:8] == [0.25] * 8
-    assert found["generator"][0] == pytest.approx(0.19 / 4, rel=0.01)
+    assert found["generator"][0] == pytest.approx(0.19 / 4, abs=0.001)
 
 
 def test_events_and_findings_are_those_of_the_record(measured: Measured) -> None:

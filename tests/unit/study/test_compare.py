@@ -218,10 +218,10 @@ def test_a_new_threshold_is_not_a_difference(tmp_path: Path) -> None:
 def test_the_forecast_compares_load_and_servers() -> None:
     printed = prediction.sentences([1000, 2000], [1, 2, 3], ServerRates(240.0), 0.0, 2.0)
     assert printed[0] == (
-        "1000 users generate at most 500 req/s, enough for 2.1 servers at 240 req/s. Server 3 will be idle; "
-        "1800 users would saturate 3 servers"
+        "1,000 users generate at most 500 req/s, enough for 2.1 servers at 240 req/s. Server 3 will be idle; "
+        "1,800 users would saturate 3 servers"
     )
-    assert printed[1] == "2000 users generate at most 1000 req/s, enough for 4.2 servers at 240 req/s"
+    assert printed[1] == "2,000 users generate at most 1,000 req/s, enough for 4.2 servers at 240 req/s"
     assert prediction.sentences([10], [1], ServerRates(240.0), 0.0, 0.0) == []
 
 

@@ -54,7 +54,7 @@ def test_identical_builds_pass_after_the_fewest_blocks(tmp_path: Path, capsys: p
     code, out = finished(site, tmp_path, capsys)
     assert code == 0
     assert site.journal.count("load of 1000 users") == 6 * 2
-    assert f"Pass: {NEW} gave 1.000× [1.000, 1.000] the throughput of {OLD} at 1000 users on 1 server." in out
+    assert f"Pass: {NEW} gave 1.000× [1.000, 1.000] the throughput of {OLD} at 1,000 users on 1 server." in out
     assert "A slowdown of 5 % is excluded after 6 blocks." in out
 
 

@@ -387,7 +387,7 @@ def test_another_study_draws_another_seed_and_a_grid_may_set_one(site: FakeSite,
     assert len(named) == 3, "a seed that is given is part of what identifies a study"
 
 
-# 450 users generate at most 450 req/s. Two servers of 280 req/s serve them, one does not. 1000 users saturate three.
+# 450 users generate at most 450 req/s. Two servers of 280 req/s serve them, one does not. 1,000 users saturate three.
 IDLE: dict[str, Any] = {"factors": {"servers": [1, 2, 3], "vusers": [450, 1000]}, "repeats": 4}
 
 
@@ -536,7 +536,7 @@ def test_two_images_are_compared_in_the_blocks_of_one_study(site: FakeSite, tmp_
     assert levels[NEW] == {"server-1": ["sha256:bbbb"], "server-2": ["sha256:bbbb"]}
     assert {ran[0] for ran in levels[OLD].values()} == {"sha256:aaaa"}
     sentence = answer(summarise_directory(study._directory))[-1]
-    assert sentence.startswith(f"At 1000 users image {NEW} instead of {OLD} gave 1.08")
+    assert sentence.startswith(f"At 1,000 users image {NEW} instead of {OLD} gave 1.08")
     assert sentence.endswith("] the throughput with 2 servers.")
 
 

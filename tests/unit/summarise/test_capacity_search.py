@@ -76,7 +76,7 @@ def test_the_sentence_has_the_results_of_the_probes_and_the_loads_of_the_blocks(
     records, _ = carried_out(study)
     sentence = state(study, records).results[0].sentence
     assert "throughput grows up to" in sentence
-    assert "of 4000 requests late" in sentence
+    assert "of 4,000 requests late" in sentence
     assert "their crossing is measured in blocks at " in sentence
 
 

@@ -56,9 +56,9 @@ def test_a_topology_that_failed_its_requests_is_reported_like_a_dead_server() ->
     assert gain.reason == "1 server failed 56 % of its requests, 2 servers served the load"
     factors = {"servers": [1, 2], "vusers": [2000]}
     summary = summed(grid(factors=factors), [one, two()], [gain])
-    assert answer.answer(summary) == ["At 2000 users 1 server failed 56 % of its requests, 2 servers served the load."]
+    assert answer.answer(summary) == ["At 2,000 users 1 server failed 56 % of its requests, 2 servers served the load."]
     noted = findings.sentences(summary, study_record())
-    assert noted[0].startswith("1 server at 2000 users: invalid. More than 50 % of the requests failed for 10 s")
+    assert noted[0].startswith("1 server at 2,000 users: invalid. More than 50 % of the requests failed for 10 s")
 
 
 def test_few_valid_trials_of_a_collapsing_topology_are_no_baseline() -> None:
@@ -159,7 +159,7 @@ def test_a_cells_figures_are_those_of_all_its_trials() -> None:
     assert found.bottleneck_reason == "the CPU utilization of server-1 was 93 %"
     assert found.next_bottleneck == "users (83 % of their maximum rate)"
     noted = findings.sentences(summed(grid(), [found], []), study_record())
-    assert noted[0].startswith("At 2000 users servers beyond 1 add at most 20 % of throughput")
+    assert noted[0].startswith("At 2,000 users servers beyond 1 add at most 20 % of throughput")
 
 
 def test_a_warning_of_a_cell_has_its_worst_case_and_its_frequency() -> None:

@@ -79,7 +79,7 @@ def test_the_sentence_has_the_knee_with_its_interval_and_the_load_of_the_blocks(
     records, _ = carried_out(study)
     for limit in state(study, records).results:
         number = r"(\d+) users \[(\d+), (\d+)\] and stays at (\d+)/s \[(\d+), (\d+)\] above \((\d+) probes"
-        found = re.search(number, limit.sentence)
+        found = re.search(number, re.sub(r"(?<=\d),(?=\d)", "", limit.sentence))
         assert found, limit.sentence
         users, low, high, rate, least, most, count = map(int, found.groups())
         servers = int(limit.others["servers"])
@@ -88,7 +88,7 @@ def test_the_sentence_has_the_knee_with_its_interval_and_the_load_of_the_blocks(
         assert least <= servers * CAPACITY <= most
         assert least <= rate <= most
         assert count == len(state(study, records)._known[study.cells.topologies[servers - 1]])
-        assert f"blocks are measured at {limit.users} users, 1." in limit.sentence
+        assert f"blocks are measured at {limit.users:,} users, 1." in limit.sentence
         assert "below saturation" not in limit.sentence
 
 
@@ -130,7 +130,7 @@ def test_throughput_that_falls_beyond_its_peak_is_reported_and_measured_there() 
     assert re.search(
         rf"throughput peaks at 2\d\d/s near {limit.users} users and falls to \d+/s at \d+ \(", limit.sentence
     )
-    assert limit.sentence.endswith(f"blocks are measured at {limit.users} users")
+    assert limit.sentence.endswith(f"blocks are measured at {limit.users:,} users")
     assert f"servers-1_vusers-{limit.users}/r3" in planned
 
 
@@ -198,7 +198,7 @@ def test_gains_are_taken_at_saturation_and_at_equal_users() -> None:
     records, _ = carried_out(study)
     summary = cells.summarise_records(study, records)
     loads = {gain.load: gain for gain in summary.gains}
-    assert set(loads) == {"saturation", f"{max(c.cell['vusers'] for c in summary.cells)} users"}
+    assert set(loads) == {"saturation", f"{max(c.cell['vusers'] for c in summary.cells):,} users"}
     for gain in loads.values():
         assert gain.ratio is not None
         assert gain.ratio.value == pytest.approx(2.0, rel=0.03)
@@ -267,7 +267,7 @@ def test_throughput_that_never_grows_is_reported() -> None:
     limit = state(study, records).results[0]
     assert limit.saturation.low is None
     assert limit.users == 1500
-    assert "does not grow from 1000 users on" in limit.sentence
+    assert "does not grow from 1,000 users on" in limit.sentence
 
 
 def test_a_probe_that_broke_the_service_ends_the_doubling() -> None:

@@ -80,7 +80,7 @@ def test_a_gain_beyond_a_dependency_is_no_statement_about_servers() -> None:
 
 def test_the_report_states_what_a_dependency_means_for_the_next_server() -> None:
     found = findings.sentences(measured("server", "dependency", "dependency"), study_record())
-    assert found == ["At 1500 users a fourth server will not help: the CPU utilization of PostgreSQL was 97 %."]
+    assert found == ["At 1,500 users a fourth server will not help: the CPU utilization of PostgreSQL was 97 %."]
     assert "will not help" not in " ".join(findings.sentences(measured("server", "server"), study_record()))
 
 

@@ -78,7 +78,7 @@ def test_an_objective_of_zero_failures_can_never_be_shown() -> None:
 def test_a_probe_with_too_few_requests_has_the_required_number() -> None:
     probe = changed(record(1, 50, 0, 9.0), objective_counts={"requests": 2000, "late": 90, "failed": 0})
     sentence = by_objective.sentence(probe, {"p95": 0.05, "error_rate": 0.01})
-    assert sentence.startswith("90 of 2000 requests late: too few requests, 2")
-    assert sentence.endswith("with no more over are enough; 0 of 2000 requests failed: meets")
+    assert sentence.startswith("90 of 2,000 requests late: too few requests, 2")
+    assert sentence.endswith("with no more over are enough; 0 of 2,000 requests failed: meets")
     assert by_objective.sentence(record(1, 50, 0, None, outcome="server_down"), {"p95": 0.05}) == ""
     assert by_objective.sentence(None, {"p95": 0.05}) == ""

@@ -50,7 +50,7 @@ def test_an_indivisible_number_of_users_is_reduced() -> None:
 
 def test_more_users_than_an_agent_may_have() -> None:
     with pytest.raises(
-        LoadGeneratorFailed, match="7000 users on 2 agents: 3500 users per agent exceed nGrinder's limit of 3000"
+        LoadGeneratorFailed, match="7,000 users on 2 agents: 3,500 users per agent exceed nGrinder's limit of 3,000"
     ):
         script.split(7000, 2, 3000)
 

@@ -126,7 +126,7 @@ def stalled(stall_s: float) -> tuple[float, float]:
 
 
 def test_a_stalled_server_shows_in_an_open_load_and_hardly_in_a_closed_one() -> None:
-    """Users who wait send no other request: 30 of 1800 requests see it; at a rate it is 200 and more of 2000."""
+    """Users who wait send no other request: 30 of 1,800 requests see it; at a rate it is 200 and more of 2,000."""
     closed, at_a_rate = stalled(2.0)
     assert closed < 0.1
     assert at_a_rate > 0.7
