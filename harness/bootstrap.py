@@ -143,6 +143,21 @@ def limit_threads(environ: "MutableMapping[str, str]") -> None:
     environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+def open_streams() -> None:
+    """Open /dev/null in place of each closed standard stream, as with `>&-`.
+
+    Otherwise the next file that is opened would receive the output of this program and its children.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
 def settle(environ: "MutableMapping[str, str]", system: str, home: Path, usual: Path) -> None:
     """Set variables for the container engine and for macOS; `usual` is the default path of the engine's socket."""
     docker_context.settle(environ, system, home, usual)
@@ -191,6 +206,7 @@ def _require(root: Path, name: str) -> None:
 
 def enter(root: Path, script: Path, dev: bool = False) -> None:
     """Return inside the project's environment; otherwise replace this process by one inside it."""
+    open_streams()
     allow_bytecode()
     limit_threads(os.environ)
     settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
