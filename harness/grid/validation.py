@@ -161,6 +161,8 @@ def _in_words(where: Path_, item: Any) -> str:
             key = str(where[-1]).removeprefix("expect_")
             return f"{section}: unknown key {short(where[-1])}. Fix: write expect: {{{key}: …}} next to request"
         return f"{section}: unknown key {short(where[-1])}" + nearest(str(item["loc"][-1]), _fields_at(where[:-1]))
+    if kind == "invalid_key":
+        return f"{name}: a key must be text (got {got}). Fix: write {short(str(item['input']))}"
     if kind == "missing":
         example = "grids/own-traffic.yaml" if where[0] == "traffic" else "grid.yaml"
         return f"{name}: missing. Fix: add it; {example} has an example"
@@ -179,13 +181,16 @@ def _in_words(where: Path_, item: Any) -> str:
 def _fields_at(path: Path_) -> list[str]:
     """Return the allowed keys at `path`."""
     model: type[BaseModel] = Grid
+    is_named = False  # whether the next part is a name of the user's, as below extract
     for part in path:
-        if isinstance(part, int):  # of a list, whose items have one type
+        if is_named or isinstance(part, int):  # an int is of a list, whose items have one type
+            is_named = False
             continue
         fields = {field_.alias or name: field_ for name, field_ in model.model_fields.items()}
         found = next(_models(fields[str(part)].annotation), None) if str(part) in fields else None
         if found is None:
             return []
+        is_named = typing.get_origin(fields[str(part)].annotation) is dict
         model = found
     return [field_.alias or name for name, field_ in model.model_fields.items()]
 

@@ -25,12 +25,14 @@ class Document:
     """Plain data, the line of every path (keys and indices) in it, and the text, as the file may change or be a pipe.
 
     `problems` are (line, message) of what is no valid data; `unread` has the paths of these values, which are None.
+    `empty` has the paths of values that are not written, as after "key:", which are None too.
     """
 
     data: Any
     lines: dict[Path_, int]
     problems: tuple[tuple[int, str], ...] = ()
     unread: frozenset[Path_] = frozenset()
+    empty: frozenset[Path_] = frozenset()
     text: str = ""
 
     def line(self, path: Path_) -> int:
@@ -62,6 +64,7 @@ def load(path: Path) -> Document:
         lines=reading.lines,
         problems=tuple(sorted(set(reading.problems))),
         unread=frozenset(reading.unread),
+        empty=frozenset(reading.empty),
         text=text,
     )
 

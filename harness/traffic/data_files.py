@@ -200,7 +200,7 @@ class DataReader:
         file = self.folder / name
         try:
             if not file.is_file() and file.exists():
-                raise _Unreadable(f"got {short(name)}: not a file")
+                raise _Unreadable(f"got {short(name)}: not a file. Allowed: a file, by its path relative to the grid file")
             size = file.stat().st_size
             together = self._bytes + size
             if together > LARGEST:
@@ -236,7 +236,9 @@ def _jsonl(name: str, text: str) -> Rows:
         if not line.strip():
             continue
         try:
-            row = strict_json.loads(line)
+            row = strict_json.loads(line, unique_keys=True)
+        except strict_json.DuplicateKey as error:
+            problems.append(f"{name}:{number}: {error}")
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
             problems.append(f"{name}:{number}: not JSON: {reason} (got {short(line.strip())})")
