@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -11,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness import plain_file
 from harness.deploy import private, tls
 from harness.deploy.balancer_settings import of_levels
 from harness.deploy.inventory.hosts import Inventory
@@ -94,10 +94,8 @@ def of_inventory(grid: Grid, inventory: Inventory, path: Path) -> Grid:
         return grid
     folder = path if path.is_dir() else path.parent
     try:
-        if not (folder / name).is_file() and (folder / name).exists():
-            raise OSError(errno.EINVAL, "not a file")
+        content = plain_file.read(folder / name, LARGEST)
         size = (folder / name).stat().st_size
-        content = (folder / name).read_bytes() if size <= LARGEST else b""
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
         words = f"cannot be read: {reason} (got {short(name)}). Allowed: a path relative to the inventory"

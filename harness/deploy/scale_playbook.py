@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from harness import plain_file
 from harness.grid.schema import Grid
 from harness.grid.target import ScalePlaybook
 from harness.grid.yamldata import Path_
@@ -28,7 +29,7 @@ def fill(root: Path, folder: Path, grid: Grid) -> tuple[Grid, list[tuple[Path_, 
         found = _found(root, folder, name)
         if (size := found.stat().st_size) > LARGEST:
             raise _Unusable(f"{size:,} bytes. Allowed: at most {LARGEST:,}")
-        content = found.read_bytes()
+        content = plain_file.read(found, LARGEST)
     except _Unusable as error:
         return grid, [(WHERE, f"target.scale: got {short(name)}: {error}")]
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from harness.grid.types import GridPart
 from harness.words import nearest, short
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LARGEST_SOURCE = 2_000_000  # bytes of a Python file: parsing takes seconds and hundreds of times the memory
 RESERVED = ("STUDY_", "LOCUST_", "PYTHON")  # of the load generator's own process
 # A plain requirement: a name with extras, versions and a marker. Options and files need more than the script's image.
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\s*\[[^\]]*\])?\s*([<>=!~(].*|;.*)?")
@@ -94,7 +95,9 @@ class ScriptFiles:
 
 
 def syntax_error(name: str, content: bytes) -> str:
-    """Return `name:line: message` for a file that is not Python; empty for one that is."""
+    """Return `name:line: message` for a file that is not Python, or too large; empty for a usable one."""
+    if len(content) > LARGEST_SOURCE:
+        return f"{name}:1: got {len(content):,} bytes of Python. Allowed: {LARGEST_SOURCE:,}. Fix: read data from a file"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Python about an escape sequence, for example

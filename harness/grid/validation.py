@@ -155,14 +155,12 @@ def _got(where: Path_, value: object) -> str:
 
 def _in_words(where: Path_, item: Any) -> str:
     name, kind, got = _name(where), item["type"], _got(where, item.get("input"))
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):  # the latter is a number or null as a key
         section = _name(where[:-1])
         if where[0] == "traffic" and str(where[-1]).startswith("expect_"):
             key = str(where[-1]).removeprefix("expect_")
             return f"{section}: unknown key {short(where[-1])}. Fix: write expect: {{{key}: …}} next to request"
         return f"{section}: unknown key {short(where[-1])}" + nearest(str(item["loc"][-1]), _fields_at(where[:-1]))
-    if kind == "invalid_key":
-        return f"{name}: a key must be text (got {got}). Fix: write {short(str(item['input']))}"
     if kind == "missing":
         example = "grids/own-traffic.yaml" if where[0] == "traffic" else "grid.yaml"
         return f"{name}: missing. Fix: add it; {example} has an example"

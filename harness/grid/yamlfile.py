@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from harness import plain_file
 from harness.errors import BadInput
 from harness.grid.yamlcore import NotYaml, compose
 from harness.grid.yamldata import Path_, Reading
@@ -75,7 +76,7 @@ def text_of(path: Path) -> str:
         mode = path.stat().st_mode
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
             raise BadInput(f"{path}: is a device. Allowed: a YAML file")
-        text = _piped(path) if stat.S_ISFIFO(mode) else _plain(path)
+        text = _piped(path) if stat.S_ISFIFO(mode) else plain_file.read(path, LARGEST)
         if len(text) > LARGEST:
             raise BadInput(f"{path}: the file is too large. Allowed: {LARGEST // 1_000_000} MB")
         return text.decode("utf-8-sig")
@@ -89,11 +90,6 @@ def text_of(path: Path) -> str:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError:  # a zero byte in its name
         raise BadInput(f"{str(path)!r}: not a file name") from None
-
-
-def _plain(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(LARGEST + 1)
 
 
 def _piped(path: Path) -> bytes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness import plain_file
 from harness.deploy import balancer_template
 from harness.grid import ngrinder_script, traffic_checks
 from harness.grid.dataset import Dataset, Source
@@ -208,7 +209,7 @@ class DataReader:
                     f"got {short(name)} of {size:,} bytes, {together:,} in all. Allowed: {LARGEST:,} bytes "
                     "in all. Fix: use fewer rows or smaller files"
                 )
-            content = file.read_bytes()
+            content = plain_file.read(file, LARGEST)
         except (OSError, ValueError) as error:
             raise _Unreadable(
                 f"got {short(name)}: {_reason(error)}. Allowed: a path relative to the grid file"
