@@ -52,8 +52,8 @@ class BadInput(StudyError):
     next_step = NextStep.VERIFY
 
     def __init__(self, *problems: str) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
+        self.problems = tuple(problem.replace("\n", "\\u{A}") for problem in problems)  # as of a path with a line break
+        super().__init__("\n".join(self.problems))
 
 
 class CannotRun(StudyError):

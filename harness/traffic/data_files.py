@@ -242,6 +242,7 @@ def _jsonl(name: str, text: str) -> Rows:
             problems.append(f"{name}:{number}: {error}")
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            reason = "nested too deeply" if isinstance(error, RecursionError) else reason
             problems.append(f"{name}:{number}: not JSON: {reason} (got {short(line.strip())})")
         else:
             if half := _HALF.search(json.dumps(row, ensure_ascii=False)):
