@@ -57,7 +57,7 @@ class Output(RichConsole):
 
     def on_broken_pipe(self) -> None:
         """Raise the error that is being handled."""
-        raise  # noqa: PLE0704 - Rich calls this in its handler
+        raise
 
 
 class Console:

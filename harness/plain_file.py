@@ -21,3 +21,16 @@ def read(path: Path, most: int) -> bytes:
             is_folder = stat.S_ISDIR(mode)
             raise OSError(errno.EISDIR if is_folder else errno.EINVAL, "is a directory" if is_folder else "not a file")
         return file.read(most + 1) or b""
+
+
+def unreachable(path: Path) -> str:
+    """Return why it is unknown whether a path exists, as its name is too long; empty where it is known."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    except ValueError:
+        return "not a file name"
+    return ""

@@ -97,7 +97,9 @@ class ScriptFiles:
 def syntax_error(name: str, content: bytes) -> str:
     """Return `name:line: message` for a file that is not Python, or too large; empty for a usable one."""
     if len(content) > LARGEST_SOURCE:
-        return f"{name}:1: got {len(content):,} bytes of Python. Allowed: {LARGEST_SOURCE:,}. Fix: read data from a file"
+        return (
+            f"{name}:1: got {len(content):,} bytes of Python. Allowed: {LARGEST_SOURCE:,}. Fix: read data from a file"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Python about an escape sequence, for example
