@@ -204,6 +204,19 @@ def _require(root: Path, name: str) -> None:
             _fail(f"{shown}: Ansible reads {reading}. Fix: move the clone, or rename the folder.")
 
 
+def make_fresh(root: Path, dev: bool) -> None:
+    """Create the environment unless it matches the lock file; exit with a message where that cannot be written."""
+    if is_fresh(root, dev):  # also in a clone that this user cannot write
+        return
+    try:
+        with _locked(root):
+            if not is_fresh(root, dev):
+                make(root, dev)
+    except OSError as error:
+        what = f"{error.filename or root}: cannot be written: {error.strerror or error}"
+        _fail(f"environment: {what}. Fix: give this user write permission there.")
+
+
 def enter(root: Path, script: Path, dev: bool = False) -> None:
     """Return inside the project's environment; otherwise replace this process by one inside it."""
     open_streams()
@@ -219,9 +232,7 @@ def enter(root: Path, script: Path, dev: bool = False) -> None:
         if inside:
             return  # just created; a lock file that was edited meanwhile applies to the next start
         _fail(f"environment: {script.name} did not start inside .venv. Fix: remove .venv and start again.")
-    with _locked(root):
-        if not is_fresh(root, dev):
-            make(root, dev)
+    make_fresh(root, dev)
     python = str(venv / "bin" / "python")
     environ = {**os.environ, "SCALE_OUT_ENTERED": "1"}
     os.execve(python, [python, str(script), *sys.argv[1:]], environ)  # noqa: S606 - replaces this process
@@ -234,9 +245,7 @@ def main(root: Path = ROOT) -> None:
     """`python3 -m harness.bootstrap [--dev]`: create the environment."""
     dev = "--dev" in sys.argv[1:]
     _require(root, "-m harness.bootstrap")
-    with _locked(root):
-        if not is_fresh(root, dev):
-            make(root, dev)
+    make_fresh(root, dev)
 
 
 if __name__ == "__main__":

@@ -35,9 +35,8 @@ def some_values(values: object) -> object:
     """Return names with their values; raises ValidationError for a name without one, which would not be sent."""
     empty = [name for name, value in values.items() if value == []] if isinstance(values, dict) else []
     if empty:
-        raise several(
-            ((name,), "got []. Allowed: at least one value. Fix: remove the key to send none") for name in empty
-        )
+        words = "got []. Allowed: at least one value. Fix: remove the key to send none"
+        raise several(((name,), words) for name in empty)
     return values
 
 

@@ -201,9 +201,7 @@ class DataReader:
         file = self.folder / name
         try:
             if not file.is_file() and file.exists():
-                raise _Unreadable(
-                    f"got {short(name)}: not a file. Allowed: a file, by its path relative to the grid file"
-                )
+                raise _Unreadable(f"got {short(name)}: not a file. Allowed: a path relative to the grid file")
             size = file.stat().st_size
             together = self._bytes + size
             if together > LARGEST:

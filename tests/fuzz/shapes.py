@@ -196,8 +196,8 @@ FILES: dict[str, bytes] = {
     "a.png": b"\x89PNG\r\n",
     "images/1.png": b"\x89PNG\r\n",
     "images/2.png": b"\x89PNG\r\n",
-    "script/load.py": b"from locust import HttpUser, task\n\n\nclass Reader(HttpUser):\n    @task\n    def read(self):\n"
-    b'        self.client.get("/")\n',
+    "script/load.py": b"from locust import HttpUser, task\n\n\nclass Reader(HttpUser):\n    @task\n    def read(self):"
+    b'\n        self.client.get("/")\n',
     "script/requirements.txt": b"faker==30.1\n",
     "mine.groovy": b"class Mine {\n  void step(request) { request.GET('/') }\n}\n",
     "more.jar": b"PK\x03\x04",

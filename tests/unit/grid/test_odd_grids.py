@@ -1,4 +1,4 @@
-"""Odd values, types and keys anywhere in a grid: each problem is one message with its line. tests/fuzz/ has many more."""
+"""Odd values, types and keys anywhere in a grid: each problem is one message with its line. More in tests/fuzz/."""
 
 import random
 from collections.abc import Iterator

@@ -26,17 +26,8 @@ NAMED = {
     "platform": ("scale.yml",),
 }
 # Kinds that no reader may accept as a file.
-NO_FILE = {
-    "nothing",
-    "a folder",
-    "a pipe",
-    "a socket",
-    "a link to itself",
-    "a link to nothing",
-    "/dev/zero",
-    "/dev/full",
-}
-NO_FILE |= {"/dev/null", "huge"}
+NO_FILE = {"nothing", "a folder", "a pipe", "a socket", "a link to itself", "a link to nothing", "huge"}
+NO_FILE |= {"/dev/zero", "/dev/full", "/dev/null"}
 OPTIONAL = ("images", "images/1.png", "script/other.py")  # others are used, or the file is not needed
 
 
