@@ -158,6 +158,14 @@ def open_streams() -> None:
             setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
+def home() -> Path:
+    """The home of this user; a folder that does not exist for a user without one, as in a container."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")
+
+
 def settle(environ: "MutableMapping[str, str]", system: str, home: Path, usual: Path) -> None:
     """Set variables for the container engine and for macOS; `usual` is the default path of the engine's socket."""
     docker_context.settle(environ, system, home, usual)
@@ -222,7 +230,7 @@ def enter(root: Path, script: Path, dev: bool = False) -> None:
     open_streams()
     allow_bytecode()
     limit_threads(os.environ)
-    settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
+    settle(os.environ, sys.platform, home(), Path("/var/run/docker.sock"))
     _require(root, script.name)
     venv = root / ".venv"
     inside = Path(sys.prefix).resolve() == venv.resolve()
