@@ -2,7 +2,8 @@
 
 StudyError                    expected: printed as one message, never as a traceback
 ├── BadInput           (2)    an unusable grid, inventory or option
-├── CannotRun          (4)    the study cannot start at this time, for example as another one holds a lock
+├── CannotRun          (4)    the study cannot start at this time, for example as another one holds a lock; also the
+│                             code of a command whose output is full or closed
 │   └── MachineNotReady       something is missing on this machine
 ├── TrialFailed               one trial failed; the study records that and continues
 │   ├── DeployFailed          a playbook failed on a host
