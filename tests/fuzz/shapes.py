@@ -57,7 +57,7 @@ ODD = tuple(
 
 _LOAD = {"think_time": "1s", "ramp_up": "2s", "duration": "20s", "timeout": "10s", "keep_alive": True}
 _FACTORS = {"servers": [1, 2], "vusers": [100]}
-_MIX = {
+_MIX: dict[str, Any] = {
     "data": {"file": "rows.jsonl", "pick": "zipf(1.1)", "per": "user"},
     "login": {
         "request": {"method": "POST", "path": "/login", "form": {"user": "${row.user}", "p": ["a", 1, True]}},

@@ -89,7 +89,7 @@ def test_anything_in_place_of_a_file_is_planned_or_rejected(kind: str, tmp_path:
         for name, grid in NAMED.items():
             folder = tmp_path / name.replace("/", "-")
             shapes.write(folder)
-            odd_files.put(folder / name, (odd_files.KINDS | dict(odd_files.LARGE))[kind])
+            odd_files.put(folder / name, {**odd_files.KINDS, **odd_files.LARGE}[kind])
             file = write(folder, shapes.whole(grid))
             answer = limits.run(["plan", "--grid", str(file), "--results", results])
             failed += [f"{name}: {it}: {answer.err:.400}" for it in faults(answer, limits, file, line=True)]

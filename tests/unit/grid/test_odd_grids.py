@@ -52,7 +52,7 @@ def test_each_problem_of_a_damaged_grid_is_one_message_with_its_line(name: str, 
     assert not failed, summary(failed, DAMAGED)
 
 
-ODD_VALUES = [
+ODD_VALUES: list[object] = [
     *(None, True, 0, -1, 2.5, -0.0, 10**30, 1e308, "", " ", "x", "\0", "\n", "한", "x" * 5000, "{{ 1 }}", "1e5", "٣"),
     *("nan", "inf", "-inf", "1_0", "-", [], [[]], [None], ["a"], ["\0"], [{}], {}, {"a": 1}, {1: 2}, {"a": [1]}),
 ]
