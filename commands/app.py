@@ -36,7 +36,7 @@ def main() -> None:
     if completing.is_requested():
         complete()
     try:
-        app()
+        run_and_flush()
     except StudyError as error:
         fail(str(error), error.exit_code, next_command.after(error, sys.argv[1:], PROGRAM, RESULTS))
     except Exception as error:
@@ -46,6 +46,24 @@ def main() -> None:
             interrupts.discard(sys.stdout)  # full or closed: write nothing more at the end of this process
             fail(files.cannot_write(error.filename or "standard output", error), CannotRun.exit_code)
         fail(last_resort.report(error), EXIT_UNEXPECTED)
+
+
+def run_and_flush() -> None:
+    """Run a command and write its whole output; raises SystemExit with its code, CannotRun's for a closed pipe.
+
+    Otherwise Python would write the rest at the end of the process, and exit with 120 if that failed.
+    """
+    try:
+        try:
+            app()
+        except SystemExit as ended:
+            sys.stdout.flush()
+            if isinstance(ended.__context__, BrokenPipeError):  # Typer exits with 1, an objective that is not met
+                raise SystemExit(CannotRun.exit_code) from None
+            raise
+    except BrokenPipeError:  # as by `| head`: the reader needs no message
+        interrupts.discard(sys.stdout)
+        raise SystemExit(CannotRun.exit_code) from None
 
 
 def complete() -> NoReturn:
@@ -59,8 +77,13 @@ def complete() -> NoReturn:
 
 
 def fail(message: str, exit_code: int, next_line: str = "") -> NoReturn:
-    """Print an error and the line that names the next command, and exit."""
+    """Print an error and the line that names the next command, and exit; with CannotRun's code if that fails."""
     from commands.console import Console
 
-    Console().error(message, next_line)
+    try:
+        Console().error(message, next_line)
+        sys.stderr.flush()
+    except OSError:  # full or closed: nobody can read the message
+        interrupts.discard(sys.stderr)
+        exit_code = CannotRun.exit_code
     raise SystemExit(exit_code) from None

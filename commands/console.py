@@ -52,6 +52,14 @@ def trial_line(event: TrialEnded, planned: int) -> Text:
     return Text.assemble((f"{record.outcome.replace('_', ' '):<11}", STYLE.get(record.outcome, BAD)), text)
 
 
+class Output(RichConsole):
+    """A stream of Rich whose closed pipe raises BrokenPipeError; Rich itself would exit with 1, a missed objective."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error that is being handled."""
+        raise
+
+
 class Console:
     """Prints events and messages as text, or as JSON with `as_json`.
 
@@ -65,8 +73,8 @@ class Console:
                 stream.reconfigure(errors="replace")  # the locale may lack characters that are printed
         self.is_json = as_json
         # Without emoji, as a message may quote a text such as begin:end:step.
-        self._out = RichConsole(highlight=False, soft_wrap=True, emoji=False)
-        self._err = RichConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+        self._out = Output(highlight=False, soft_wrap=True, emoji=False)
+        self._err = Output(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self._study = RunningStudy()
         self._limits = LineLimits()
         self._screen: Screen | None = None

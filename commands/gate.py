@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,14 +65,25 @@ def gate(
 
 def check_files(paths: dict[str, Path | None]) -> None:
     """Raise BadInput for files, by option, that cannot be written at the end of a gate."""
-    wrong = []
-    for option, path in paths.items():
-        if path is not None and path.is_dir():
-            wrong.append(f"{option}: {path}: is a directory. Allowed: the name of a file")
-        elif path is not None and not path.parent.is_dir():
-            wrong.append(f"{option}: {path}: its folder does not exist. Fix: create it, or name another file")
-    if wrong:
+    given = ((option, path) for option, path in paths.items() if path is not None)
+    if wrong := [f"{option}: {path}: {words}" for option, path in given if (words := _unwritable(path))]:
         raise BadInput(*wrong)
+
+
+def _unwritable(path: Path) -> str:
+    """Return why a file cannot be written, without writing it; empty for one that probably can."""
+    try:
+        if path.is_dir():
+            return "is a directory. Allowed: the name of a file"
+        if path.exists() and not path.is_file():  # writing replaces it
+            return "is a pipe or a device. Allowed: the name of a file"
+        if not path.parent.is_dir():
+            return "its folder does not exist. Fix: create it, or name another file"
+    except OSError as error:
+        return f"cannot be written: {error.strerror}. Fix: name another file"
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return "its folder is not writable. Fix: give this user write permission there, or name another file"
+    return ""
 
 
 def check_images(baseline: str, candidate: str) -> None:

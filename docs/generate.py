@@ -182,7 +182,10 @@ def cli() -> str:
         (errors.EXIT_OBJECTIVE_MISSED, "an objective is not met, `check` found a difference, or `gate` a regression"),
         (errors.BadInput.exit_code, "bad input: a grid, an inventory or an option that cannot be used"),
         (errors.EXIT_FAILED_CELLS, "done, but some cells could not be measured, or `gate` is undecided"),
-        (errors.CannotRun.exit_code, "cannot run here: something is missing, or another study holds the host"),
+        (
+            errors.CannotRun.exit_code,
+            "cannot run here: something is missing, another study holds the host, or the output cannot be written",
+        ),
         (errors.EXIT_UNEXPECTED, "unexpected error: one line; the traceback is in the file that it names"),
         (errors.Interrupted.exit_code, "interrupted"),
     ]

@@ -143,6 +143,29 @@ def limit_threads(environ: "MutableMapping[str, str]") -> None:
     environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+def open_streams() -> None:
+    """Open /dev/null in place of each closed standard stream, as with `>&-`.
+
+    Otherwise the next file that is opened would receive the output of this program and its children.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def home() -> Path:
+    """The home of this user; a folder that does not exist for a user without one, as in a container."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")
+
+
 def settle(environ: "MutableMapping[str, str]", system: str, home: Path, usual: Path) -> None:
     """Set variables for the container engine and for macOS; `usual` is the default path of the engine's socket."""
     docker_context.settle(environ, system, home, usual)
@@ -189,11 +212,25 @@ def _require(root: Path, name: str) -> None:
             _fail(f"{shown}: Ansible reads {reading}. Fix: move the clone, or rename the folder.")
 
 
+def make_fresh(root: Path, dev: bool) -> None:
+    """Create the environment unless it matches the lock file; exit with a message where that cannot be written."""
+    if is_fresh(root, dev):  # also in a clone that this user cannot write
+        return
+    try:
+        with _locked(root):
+            if not is_fresh(root, dev):
+                make(root, dev)
+    except OSError as error:
+        what = f"{error.filename or root}: cannot be written: {error.strerror or error}"
+        _fail(f"environment: {what}. Fix: give this user write permission there.")
+
+
 def enter(root: Path, script: Path, dev: bool = False) -> None:
     """Return inside the project's environment; otherwise replace this process by one inside it."""
+    open_streams()
     allow_bytecode()
     limit_threads(os.environ)
-    settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
+    settle(os.environ, sys.platform, home(), Path("/var/run/docker.sock"))
     _require(root, script.name)
     venv = root / ".venv"
     inside = Path(sys.prefix).resolve() == venv.resolve()
@@ -203,9 +240,7 @@ def enter(root: Path, script: Path, dev: bool = False) -> None:
         if inside:
             return  # just created; a lock file that was edited meanwhile applies to the next start
         _fail(f"environment: {script.name} did not start inside .venv. Fix: remove .venv and start again.")
-    with _locked(root):
-        if not is_fresh(root, dev):
-            make(root, dev)
+    make_fresh(root, dev)
     python = str(venv / "bin" / "python")
     environ = {**os.environ, "SCALE_OUT_ENTERED": "1"}
     os.execve(python, [python, str(script), *sys.argv[1:]], environ)  # noqa: S606 - replaces this process
@@ -218,9 +253,7 @@ def main(root: Path = ROOT) -> None:
     """`python3 -m harness.bootstrap [--dev]`: create the environment."""
     dev = "--dev" in sys.argv[1:]
     _require(root, "-m harness.bootstrap")
-    with _locked(root):
-        if not is_fresh(root, dev):
-            make(root, dev)
+    make_fresh(root, dev)
 
 
 if __name__ == "__main__":

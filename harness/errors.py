@@ -2,7 +2,8 @@
 
 StudyError                    expected: printed as one message, never as a traceback
 ├── BadInput           (2)    an unusable grid, inventory or option
-├── CannotRun          (4)    the study cannot start at this time, for example as another one holds a lock
+├── CannotRun          (4)    the study cannot start at this time, for example as another one holds a lock; also the
+│                             code of a command whose output is full or closed
 │   └── MachineNotReady       something is missing on this machine
 ├── TrialFailed               one trial failed; the study records that and continues
 │   ├── DeployFailed          a playbook failed on a host
@@ -52,8 +53,8 @@ class BadInput(StudyError):
     next_step = NextStep.VERIFY
 
     def __init__(self, *problems: str) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
+        self.problems = tuple(problem.replace("\n", "\\u{A}") for problem in problems)  # as of a path with a line break
+        super().__init__("\n".join(self.problems))
 
 
 class CannotRun(StudyError):

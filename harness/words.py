@@ -103,6 +103,8 @@ def short(value: object, most: int = 80, bare: bool = False) -> str:
 
 def nearest(name: str, allowed: Sequence[str]) -> str:
     """End a message about an unknown name: the most similar allowed name as the fix, else a short list of all."""
+    if not allowed:
+        return ""
     close = difflib.get_close_matches(name[:100], allowed, n=1, cutoff=0.6)
     if close:
         return f". Fix: write {close[0]!r}"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness import plain_file
 from harness.deploy import private, tls
 from harness.deploy.balancer_settings import of_levels
 from harness.deploy.inventory.hosts import Inventory
@@ -32,7 +33,7 @@ _UNUSED = tuple(f"nginx_lb_{name}" for name in (*_UPSTREAM, *_RETRIES))
 def wrong(name: str, content: bytes) -> Iterator[str]:
     """Yield a message for each reason why a file cannot be such a template, with its line."""
     if len(content) > LARGEST:
-        yield f"{name} has {len(content):,} bytes. Allowed: {LARGEST:,}, because it is part of a command"
+        yield _too_large(name, len(content))
         return
     import jinja2  # takes some hundredths of a second to load, which a grid without a template does not need
 
@@ -45,12 +46,19 @@ def wrong(name: str, content: bytes) -> Iterator[str]:
         jinja2.Environment(autoescape=True, extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"]).parse(text)
     except jinja2.TemplateSyntaxError as error:
         yield f"{name}:{error.lineno}: {error.message}. Fix: write it as a template of Ansible"
+    except (RecursionError, ValueError) as error:  # ValueError of a number with thousands of digits
+        words = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        yield f"{name}:1: not a template: {words}. Fix: write it as a template of Ansible"
     for number, line in enumerate(text.split("\n"), 1):
         if found := _WHOLE.match(line):
             yield (
                 f"{name}:{number}: {found[1]}: a whole nginx.conf is not supported: the study's own has the log "
                 "and the control port. Allowed: the content of the block http, as in conf.d/default.conf"
             )
+
+
+def _too_large(name: str, size: int) -> str:
+    return f"{name} has {size:,} bytes. Allowed: {LARGEST:,}, because it is part of a command"
 
 
 def problems(grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
@@ -86,11 +94,13 @@ def of_inventory(grid: Grid, inventory: Inventory, path: Path) -> Grid:
         return grid
     folder = path if path.is_dir() else path.parent
     try:
-        content = (folder / name).read_bytes()
-    except OSError as error:
-        words = f"cannot be read: {error.strerror} (got {short(name)}). Allowed: a path relative to the inventory"
+        content = plain_file.read(folder / name, LARGEST)
+        size = (folder / name).stat().st_size
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a file name"
+        words = f"cannot be read: {reason} (got {short(name)}). Allowed: a path relative to the inventory"
         raise BadInput(f"{path}: {inventory.balancer.name}: {VARIABLE}: {words}.") from None
-    if found := list(wrong(name, content)):
+    if found := [_too_large(name, size)] if size > LARGEST else list(wrong(name, content)):
         raise BadInput(*(f"{path}: {inventory.balancer.name}: {VARIABLE}: {words}." for words in found))
     dataset = grid.dataset or Dataset()
     sources = {**dataset.sources, name: Source.of(content)}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import docker
 import docker.errors
 import requests
 
-from harness import docker_context
+from harness import bootstrap, docker_context
 from harness.errors import MachineNotReady
 
 # An engine may close the output of a command before it has the command's exit code.
@@ -26,7 +25,7 @@ def connect(url: str | None = None) -> docker.DockerClient:
         else:
             client = docker.from_env(timeout=30, max_pool_size=64, environment=environment())
         client.ping()
-    except (docker.errors.DockerException, requests.RequestException) as error:
+    except (docker.errors.DockerException, requests.RequestException, ValueError) as error:  # ValueError of a URL
         raise MachineNotReady(f"no container engine answers: {error}. Fix: run 'python study.py doctor'.") from None
     return client
 
@@ -35,13 +34,13 @@ def environment() -> dict[str, str]:
     """The environment with DOCKER_HOST as the docker command resolves it; raises MachineNotReady if it is unusable."""
     if problem := unusable():
         raise MachineNotReady(problem)
-    return {**os.environ, **docker_context.variables(os.environ, Path.home())}
+    return {**os.environ, **docker_context.variables(os.environ, bootstrap.home())}
 
 
 def unusable() -> str:
     """Why the selected engine is unusable here, with the fix; empty if it is usable."""
     try:
-        found = docker_context.variables(os.environ, Path.home())
+        found = docker_context.variables(os.environ, bootstrap.home())
     except ValueError as error:
         return str(error)
     host = {**os.environ, **found}.get("DOCKER_HOST", "")

@@ -240,7 +240,7 @@ def _print(text: str) -> None:
 
 def main() -> None:
     """`python -m harness.deploy.readiness`: prepare this machine. Used by `make`."""
-    bootstrap.settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
+    bootstrap.settle(os.environ, sys.platform, bootstrap.home(), Path("/var/run/docker.sock"))
     try:
         prepare(Path(__file__).resolve().parents[2], _print)
     except StudyError as error:

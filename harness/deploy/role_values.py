@@ -87,13 +87,14 @@ def _against(option: Mapping[str, Any], value: object) -> Iterator[Problem]:
     if value is None:
         yield (), f"Allowed: {_KINDS.get(kind, kind)}. Fix: write a value, or remove the key."
         return
-    # Ansible accepts a list as text (its representation), true as 1, and "A=1" as a mapping, which no role can use.
+    # Ansible accepts a list and true as text (their representation), true as 1, and "A=1" as a mapping, which no role
+    # can use.
     if (
         (kind == "str" and isinstance(value, dict | list))
-        or (kind in ("int", "float") and isinstance(value, bool))
+        or (kind in ("int", "float", "str") and isinstance(value, bool))
         or (kind == "dict" and isinstance(value, str) and not templated(value))
     ):
-        yield (), f"Allowed: {_KINDS[kind]}."
+        yield (), f"Allowed: {_KINDS[kind]}.{' Fix: write it in quotes.' * (kind == 'str' and value in (True, False))}"
         return
     inner = option.get("options", {})
     if kind == "list" and isinstance(value, list) and "elements" in option:
@@ -110,7 +111,11 @@ def _against(option: Mapping[str, Any], value: object) -> Iterator[Problem]:
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
     bare = {key: option[key] for key in ("type", "elements", "choices") if key in option}
-    if ArgumentSpecValidator({"value": bare}).validate({"value": value}).error_messages:
+    try:
+        is_valid = not ArgumentSpecValidator({"value": bare}).validate({"value": value}).error_messages
+    except (ArithmeticError, ValueError):  # of its own conversion, as for the text "inf" instead of a whole number
+        is_valid = False
+    if not is_valid:
         yield (), _allowed(option, kind)
 
 

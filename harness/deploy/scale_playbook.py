@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from harness import plain_file
 from harness.grid.schema import Grid
 from harness.grid.target import ScalePlaybook
 from harness.grid.yamldata import Path_
@@ -14,6 +15,7 @@ from harness.words import short
 
 WHERE: Path_ = ("target", "scale")
 LARGEST = 1_000_000  # bytes
+_REASONS = ("a loop of symbolic links", "not a file name")
 
 
 def fill(root: Path, folder: Path, grid: Grid) -> tuple[Grid, list[tuple[Path_, str]]]:
@@ -28,11 +30,11 @@ def fill(root: Path, folder: Path, grid: Grid) -> tuple[Grid, list[tuple[Path_, 
         found = _found(root, folder, name)
         if (size := found.stat().st_size) > LARGEST:
             raise _Unusable(f"{size:,} bytes. Allowed: at most {LARGEST:,}")
-        content = found.read_bytes()
+        content = plain_file.read(found, LARGEST)
     except _Unusable as error:
         return grid, [(WHERE, f"target.scale: got {short(name)}: {error}")]
-    except (OSError, ValueError) as error:
-        reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "not a file name"
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError for a loop of links
+        reason = (error.strerror or "").lower() if isinstance(error, OSError) else _REASONS[type(error) is ValueError]
         return grid, [(WHERE, f"target.scale: got {short(name)}: {reason}. Allowed: a playbook that can be read")]
     if problem := _wrong_content(content):
         return grid, [(WHERE, f"target.scale: {short(name)} {problem}")]

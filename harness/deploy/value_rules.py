@@ -108,6 +108,10 @@ RULES: tuple[tuple[str, Callable[[Any], str]], ...] = (
     (r"dependency_health_path", lambda value: http.wrong_path(str(value)) if value else ""),
     (r".*_restart_policy", lambda value: "" if value in _RESTART else f"Allowed: {', '.join(_RESTART)}."),
     (r"(ml_server|dependency)_env", _environment),
+    (r"ngrinder_(controller_|agent_)?version", _like(r"\d[\w.-]{0,31}", 'a version, as in "3.5.9"', empty=False)),
+    (r"ngrinder_(controller_)?war_url", _like(r"https?://\S+", "http:// or https://, and the address of a file")),
+    (r"ngrinder_(controller_)?war_file", _like(r"/.*", "the absolute path of a file")),
+    (r"ngrinder_(controller_)?war_sha256", _like(r"[0-9a-fA-F]{64}", "64 hexadecimal digits")),
     (r"ml_server_rate|lab_server_capacity", _quantity(units.per_second, "a rate per second above 0, as in 280/s")),
     (
         r"ml_server_service_time|lab_service_time",

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from harness import plain_file
 from harness.errors import BadInput
 from harness.grid.yamlcore import NotYaml, compose
 from harness.grid.yamldata import Path_, Reading
@@ -32,7 +33,7 @@ def read(source: str | Path) -> bytes:
         size = path.stat().st_size
         if size > LARGEST:
             raise BadInput(f"{path}: got {size:,} bytes. Allowed: {LARGEST:,} bytes")
-        return path.read_bytes()
+        return plain_file.read(path, LARGEST)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError:  # a zero byte in its name

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from mimetypes import MimeTypes
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
-from harness.grid.types import GridPart
+from harness.grid.types import GridPart, several
 
 Scalar = bool | int | float | str
-Values = dict[str, Scalar | tuple[Scalar, ...]]  # name → value, or several values
 BYTES = "application/octet-stream"
 _KINDS = MimeTypes(filenames=())  # without the files of this machine, so that a grid means the same everywhere
 
@@ -32,11 +31,24 @@ def pairs(values: Mapping[str, Scalar | tuple[Scalar, ...]] | None) -> list[tupl
     return [(name, written(each)) for name, value in several_ for each in value]
 
 
+def some_values(values: object) -> object:
+    """Return names with their values; raises ValidationError for a name without one, which would not be sent."""
+    empty = [name for name, value in values.items() if value == []] if isinstance(values, dict) else []
+    if empty:
+        words = "got []. Allowed: at least one value. Fix: remove the key to send none"
+        raise several(((name,), words) for name in empty)
+    return values
+
+
 def at_least_one(value: object) -> object:
     """Return a list; raises ValueError for an empty one. pydantic's own check also counts only valid items."""
     if isinstance(value, list) and not value:
         raise ValueError("got []. Allowed: at least one")
     return value
+
+
+# Name → value, or several values.
+Values = Annotated[dict[str, Scalar | tuple[Scalar, ...]], BeforeValidator(some_values)]
 
 
 def content_type(path: str) -> str:

@@ -213,6 +213,8 @@ class Checker:
     def partial_cells(self) -> Iterator[Problem]:
         for section, cells in (("exclude", self.grid.exclude), ("include", self.grid.include)):
             for index, partial in enumerate(cells):
+                if not partial and section == "exclude":
+                    yield (section, index), "exclude: got {}. Allowed: levels of some factors. Fix: remove this entry"
                 for name, level in partial.items():
                     yield from self.one_level(section, index, name, level)
                 missing = set(self.grid.factors) - set(partial)

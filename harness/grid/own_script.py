@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -15,6 +16,7 @@ from harness.grid.types import GridPart
 from harness.words import nearest, short
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LARGEST_SOURCE = 2_000_000  # bytes of a Python file: parsing takes seconds and hundreds of times the memory
 RESERVED = ("STUDY_", "LOCUST_", "PYTHON")  # of the load generator's own process
 # A plain requirement: a name with extras, versions and a marker. Options and files need more than the script's image.
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\s*\[[^\]]*\])?\s*([<>=!~(].*|;.*)?")
@@ -93,11 +95,19 @@ class ScriptFiles:
 
 
 def syntax_error(name: str, content: bytes) -> str:
-    """Return `name:line: message` for a file that is not Python; empty for one that is."""
+    """Return `name:line: message` for a file that is not Python, or too large; empty for a usable one."""
+    if len(content) > LARGEST_SOURCE:
+        return (
+            f"{name}:1: got {len(content):,} bytes of Python. Allowed: {LARGEST_SOURCE:,}. Fix: read data from a file"
+        )
     try:
-        ast.parse(content, name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python about an escape sequence, for example
+            ast.parse(content, name)
     except SyntaxError as error:
         return f"{name}:{error.lineno or 1}: not Python: {error.msg}"
+    except (RecursionError, MemoryError):  # Python's parser raises either one
+        return f"{name}:1: not Python: nested too deeply"
     except ValueError as error:
         return f"{name}:1: not Python: {error}"
     return ""
@@ -108,7 +118,9 @@ def missing_users(script: LocustScript, content: bytes) -> list[tuple[int, str]]
 
     A script that imports names with `*` may have any class.
     """
-    tree = ast.parse(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(content)
     if any(isinstance(each, ast.ImportFrom) and each.names[0].name == "*" for each in ast.walk(tree)):
         return []
     found = [each.name for each in ast.walk(tree) if isinstance(each, ast.ClassDef)]

@@ -95,6 +95,7 @@ def read_grid(
         problems += [(where, words) for where, words in checked if not found.touched(where)]
     unread = document.unread
     problems = [(where, words) for where, words in problems if not any(_overlap(where, each) for each in unread)]
+    problems += _empty_values(document, [*unread, *found.replaced, *(where for where, _ in problems)])
     lines = {(document.line(where), words) for where, words in problems}
     return GridFile(
         path=path,
@@ -103,6 +104,13 @@ def read_grid(
         problems=tuple(sorted({*document.problems, *lines})),
         doubtful=frozenset({*unread, *found.replaced, *(where for where, _ in problems)}),
     )
+
+
+def _empty_values(document: Document, reported: list[Path_]) -> list[tuple[Path_, str]]:
+    """Return a problem for each value that is not written; without it the default would apply, as if it were null."""
+    places = (where for where in sorted(document.empty, key=str) if not any(_overlap(where, each) for each in reported))
+    words = "is empty. Fix: write a value, or remove the key"
+    return [(where, f"{'.'.join(map(str, where))}: {words}") for where in places]
 
 
 def _typed(data: dict[str, Any], values: AcceptedValues) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from harness import secrecy
 from harness.grid import templates
+from harness.words import short
 
 Path_ = tuple[str | int, ...]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -73,6 +74,16 @@ def _has_form(value: dict[Any, Any]) -> bool:
     return value.keys() <= {"env", "prefix"} and isinstance(value.get("env"), str)
 
 
+def _prefix(reference: dict[str, Any], where: Path_, filled: Filled) -> str:
+    """The text in front of a reference's value; empty with a problem for one that is no text."""
+    prefix = reference.get("prefix", "")
+    if isinstance(prefix, str):
+        return prefix
+    words = f"prefix: got {short(prefix)}. Allowed: text, as in {{env: TOKEN, prefix: 'Bearer '}}"
+    filled.problems.append((where, f"{_named(where)}: {words}"))
+    return ""
+
+
 def _is_in_json(value: dict[Any, Any]) -> bool:
     """Whether a mapping within a JSON body is a reference."""
     return _has_form(value) and bool(_UPPER.fullmatch(value["env"]))
@@ -115,12 +126,13 @@ def _inside_request(where: Path_) -> Path_:
 
 def _template(reference: dict[str, Any], where: Path_, filled: Filled, environment: Mapping[str, str]) -> str:
     _value(reference, where, filled, environment)
+    prefix = reference["prefix"] if isinstance(reference.get("prefix"), str) else ""  # others are reported
     name = reference["env"] if _NAME.fullmatch(reference["env"]) else "NAME"  # reported
-    return f"{templates.escaped(str(reference.get('prefix', '')))}${{{templates.SECRET}{name}}}"
+    return f"{templates.escaped(prefix)}${{{templates.SECRET}{name}}}"
 
 
 def _value(reference: dict[str, Any], where: Path_, filled: Filled, environment: Mapping[str, str]) -> str:
-    name, prefix = reference["env"], str(reference.get("prefix", ""))
+    name, prefix = reference["env"], _prefix(reference, where, filled)
     value = environment.get(name, "")
     if not _NAME.fullmatch(name):
         words = f"env: got {name!r}. Allowed: the name of an environment variable, as in {{env: TOKEN}}"

@@ -30,7 +30,7 @@ def problems(grid: Grid) -> Iterator[tuple[Path_, str]]:
     known: dict[frozenset[tuple[str, int]], ServersLevel] = {}
     for where, level in places:
         same = known.setdefault(frozenset(server_types.counts(level).items()), level)
-        if isinstance(level, str) and same != level:
+        if server_types.is_typed(level) and same != level:
             yield (
                 where,
                 f"{where[0]}: servers: {level} is also {same}. Fix: write it alike, as in {{small: 2, large: 1}}",

@@ -130,6 +130,8 @@ class TrafficChecker:
         for name, text in env.items():
             where = ("traffic", "env", name)
             wrong = [each for each in templates.names(text) if not each.startswith(SECRET)]
+            if "\0" in text:
+                yield where, f"{_named(where)}: got {short(text)}. Allowed: text without zero bytes"
             if templates.unclosed(text) or wrong:
                 words = "Allowed: text, and ${secret.NAME}. Fix: write '$${' for the text '${'"
                 yield where, f"{_named(where)}: got {short(text)}. {words}"
@@ -175,6 +177,7 @@ class TrafficChecker:
         kind = (request.file.type if request.file else None) or ""
         if words := self._wrong_type(kind, allows_templates=False):
             yield (*at, "file", "type"), f"{_named((*at, 'file', 'type'))}: {words}"
+        yield from self._set_by_multipart(each)
         for place, part in enumerate(request.multipart or ()):
             where = (*at, "multipart", place)
             if part.type is not None and (words := self._wrong_type(part.type)):
@@ -186,6 +189,15 @@ class TrafficChecker:
                 )
             elif part.file is None and (part.filename is not None or part.type is not None):
                 yield where, f"{_named(where)}: filename and type are only valid with file. Fix: remove them"
+
+    @staticmethod
+    def _set_by_multipart(each: Sent) -> Iterator[Problem]:
+        """Find a content type next to parts: it would lack the boundary that the load generator puts between them."""
+        for name in each.request.headers if each.request.multipart is not None else ():
+            if name.lower() == "content-type":
+                where = (*each.at, "headers", name)
+                words = "with multipart the load generator sets it, with its boundary. Fix: remove it"
+                yield where, f"{_named(where)}: {words}"
 
     @staticmethod
     def _wrong_type(text: str, *, allows_templates: bool = True) -> str:

@@ -26,10 +26,10 @@ _TYPES = {
 }
 # Template with the bound's key in the error's context.
 _BOUNDS = {
-    "greater_than": "above {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than": "below {lt:g}",
-    "less_than_equal": "at most {le:g}",
+    "greater_than": "above {gt:.16g}",
+    "greater_than_equal": "at least {ge:.16g}",
+    "less_than": "below {lt:.16g}",
+    "less_than_equal": "at most {le:.16g}",
     "string_too_short": "at least {min_length} characters",
     "string_too_long": "at most {max_length} characters",
     "too_short": "at least {min_length} values",

@@ -155,7 +155,7 @@ def _got(where: Path_, value: object) -> str:
 
 def _in_words(where: Path_, item: Any) -> str:
     name, kind, got = _name(where), item["type"], _got(where, item.get("input"))
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):  # the latter is a number or null as a key
         section = _name(where[:-1])
         if where[0] == "traffic" and str(where[-1]).startswith("expect_"):
             key = str(where[-1]).removeprefix("expect_")
@@ -179,13 +179,16 @@ def _in_words(where: Path_, item: Any) -> str:
 def _fields_at(path: Path_) -> list[str]:
     """Return the allowed keys at `path`."""
     model: type[BaseModel] = Grid
+    is_named = False  # whether the next part is a name of the user's, as below extract
     for part in path:
-        if isinstance(part, int):  # of a list, whose items have one type
+        if is_named or isinstance(part, int):  # an int is of a list, whose items have one type
+            is_named = False
             continue
         fields = {field_.alias or name: field_ for name, field_ in model.model_fields.items()}
         found = next(_models(fields[str(part)].annotation), None) if str(part) in fields else None
         if found is None:
             return []
+        is_named = typing.get_origin(fields[str(part)].annotation) is dict
         model = found
     return [field_.alias or name for name, field_ in model.model_fields.items()]
 

@@ -27,6 +27,7 @@ class Reading:
 
     lines: dict[Path_, int] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    empty: set[Path_] = field(default_factory=set)  # paths of values that are not written, as after "key:"
     unread: set[Path_] = field(default_factory=set)  # paths with a problem; their values are not those of the file
 
     def value(self, node: yaml.Node, path: Path_ = ()) -> Any:
@@ -37,6 +38,8 @@ class Reading:
         if isinstance(node, yaml.SequenceNode) and node.tag in (TAG + "seq", "!"):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode):
+            if not node.value and node.tag == TAG + "null" and not _is_body(path):
+                self.empty.add(path)
             return self._scalar(node, path)
         return self._tag(node, path)
 

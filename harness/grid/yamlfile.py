@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from harness import plain_file
 from harness.errors import BadInput
 from harness.grid.yamlcore import NotYaml, compose
 from harness.grid.yamldata import Path_, Reading
@@ -25,12 +26,14 @@ class Document:
     """Plain data, the line of every path (keys and indices) in it, and the text, as the file may change or be a pipe.
 
     `problems` are (line, message) of what is no valid data; `unread` has the paths of these values, which are None.
+    `empty` has the paths of values that are not written, as after "key:", which are None too.
     """
 
     data: Any
     lines: dict[Path_, int]
     problems: tuple[tuple[int, str], ...] = ()
     unread: frozenset[Path_] = frozenset()
+    empty: frozenset[Path_] = frozenset()
     text: str = ""
 
     def line(self, path: Path_) -> int:
@@ -62,6 +65,7 @@ def load(path: Path) -> Document:
         lines=reading.lines,
         problems=tuple(sorted(set(reading.problems))),
         unread=frozenset(reading.unread),
+        empty=frozenset(reading.empty),
         text=text,
     )
 
@@ -72,7 +76,7 @@ def text_of(path: Path) -> str:
         mode = path.stat().st_mode
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
             raise BadInput(f"{path}: is a device. Allowed: a YAML file")
-        text = _piped(path) if stat.S_ISFIFO(mode) else _plain(path)
+        text = _piped(path) if stat.S_ISFIFO(mode) else plain_file.read(path, LARGEST)
         if len(text) > LARGEST:
             raise BadInput(f"{path}: the file is too large. Allowed: {LARGEST // 1_000_000} MB")
         return text.decode("utf-8-sig")
@@ -86,11 +90,6 @@ def text_of(path: Path) -> str:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError:  # a zero byte in its name
         raise BadInput(f"{str(path)!r}: not a file name") from None
-
-
-def _plain(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(LARGEST + 1)
 
 
 def _piped(path: Path) -> bytes:

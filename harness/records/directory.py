@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness import plain_file
 from harness.errors import BadInput, CannotRun
 from harness.grid.schema import MOST_CELLS
 from harness.records import requests
@@ -24,6 +25,7 @@ from harness.records.stored import TRIALS, bytes_of, damaged, json_of, line_of, 
 from harness.records.study import StudyRecord
 from harness.records.trial import FORMAT, TrialData, TrialRecord
 from harness.records.trial_path import TrialPath
+from harness.words import short
 
 STUDY = "study.json"
 LATENCY, FAILURES = "latency.hgrm", "failures.hgrm"
@@ -71,6 +73,9 @@ class StudyDirectory:
 
     def need_study(self) -> StudyRecord:
         """Return study.json; raises BadInput if it is damaged or missing."""
+        if words := plain_file.unreachable(self.path):
+            shown = short(str(self.path), 300, bare=True)
+            raise BadInput(f"{shown}: cannot be read: {words}. Fix: give a directory below results/")
         if self.path.exists() and not self.path.is_dir():
             raise BadInput(f"{self.path}: is not a directory. Fix: give a directory below results/")
         found = self.study()

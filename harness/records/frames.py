@@ -10,7 +10,9 @@ Loading pandas takes longer than many commands, so only this module loads it, an
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -121,7 +123,7 @@ def _all(studies: Studies, of_one: Callable[[StudyDirectory, Kinds], pd.DataFram
 
 def _names(studies: Sequence[StudyDirectory]) -> list[str]:
     """Return the names of the folders; their paths if two names are equal."""
-    paths = [study.path.resolve() for study in studies]
+    paths = [Path(os.path.realpath(study.path)) for study in studies]
     twice = next((path for number, path in enumerate(paths) if path in paths[:number]), None)
     if twice is not None:
         raise BadInput(f"{twice}: the study is given twice, so its rows would count twice. Fix: give it once")

@@ -10,6 +10,7 @@ import os
 import secrets
 from pathlib import Path
 
+from harness import bootstrap
 from harness.errors import CannotRun
 
 BYTES = 32
@@ -18,7 +19,7 @@ BYTES = 32
 def place() -> Path:
     """Return the path of the key."""
     home = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
+    base = Path(home) if Path(home).is_absolute() else bootstrap.home() / ".local" / "state"
     return base / "scale-out" / "identity.key"
 
 
@@ -43,7 +44,10 @@ def read() -> bytes:
         file.chmod(0o600)
         key = file.read_bytes()
     except OSError as error:
-        raise CannotRun(f"{file}: the key that masks secrets cannot be read: {error.strerror}") from None
+        raise CannotRun(
+            f"{file}: the key that masks secrets cannot be read: {error.strerror}. "
+            "Fix: set HOME or XDG_STATE_HOME to a folder that this user can write"
+        ) from None
     if len(key) < BYTES:
         raise CannotRun(f"{file}: not a key of {BYTES} bytes (got {len(key)}). Fix: remove it; it is created again")
     return key

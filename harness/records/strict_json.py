@@ -19,9 +19,26 @@ class NotANumber(ValueError):
         self.word = word
 
 
-def loads(text: str) -> Any:
-    """Return the value of a JSON text; raises NotANumber, and ValueError or RecursionError as json.loads."""
-    return json.loads(text, parse_constant=_reject, parse_float=_finite, parse_int=_whole)
+class DuplicateKey(ValueError):
+    """A key that an object has twice."""
+
+
+def loads(text: str, *, unique_keys: bool = False) -> Any:
+    """Return the value of a JSON text; raises NotANumber, and ValueError or RecursionError as json.loads.
+
+    With `unique_keys` an object that has a key twice raises DuplicateKey; otherwise its last value counts.
+    """
+    pairs = _unique if unique_keys else None
+    return json.loads(text, parse_constant=_reject, parse_float=_finite, parse_int=_whole, object_pairs_hook=pairs)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise DuplicateKey(f"duplicate key {short(twice)}. Fix: keep one of them")
+    return found
 
 
 def _reject(word: str) -> float:

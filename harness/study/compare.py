@@ -5,6 +5,7 @@ A comparison lists first what differs in how the studies were measured, and what
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ def load(directory: StudyDirectory, name: str = "") -> ComparedStudy:
 
 def names(directories: Sequence[Path]) -> list[str]:
     """Return a name for each directory: the last folders of its path, as many as distinguish different directories."""
-    paths = [directory.resolve() for directory in directories]
+    paths = [Path(os.path.realpath(directory)) for directory in directories]  # resolve() raises for a loop of links
     longest = max(len(path.parts) for path in paths)
     for count in range(1, longest + 1):
         found = ["/".join(path.parts[-count:]) for path in paths]

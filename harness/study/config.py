@@ -14,6 +14,7 @@ from harness.deploy.inventory.files import programs, resolve_path, unreadable
 from harness.deploy.inventory.hosts import GROUPS, OF_PLATFORM, Inventory
 from harness.deploy.inventory.resolve import find
 from harness.deploy.role_values import ROLES, YAML_LOADER, RoleValues
+from harness.errors import BadInput
 from harness.grid import derive
 from harness.grid.cell import Cell
 from harness.grid.checks import Checker
@@ -156,6 +157,8 @@ def resolve(
     An inventory may be a program. `notify` receives a line before that program runs. `derived` returns the grid to
     measure where it is not that of the file, as of a gate.
     """
+    if other_inventory is not None and not other_inventory.strip():
+        raise BadInput("--inventory: is empty. Fix: name an inventory, or leave the option out for the grid's")
     names, values = role_variables(root), RoleValues.read(root)
     file = read_grid(grid_file, names, values, DataReader(folder=grid_file.parent))
     problems = Problems(file)

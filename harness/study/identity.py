@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import secrecy
+from harness import plain_file, secrecy
 from harness.balancers import registry
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import BadInput
@@ -21,6 +21,7 @@ from harness.records.directory import StudyDirectory, digest
 from harness.records.sent_file import SentFile
 from harness.records.study import Configuration
 from harness.secrecy import Masks
+from harness.words import short
 
 
 def effective(grid: Grid, inventory: Inventory) -> Configuration:
@@ -69,6 +70,9 @@ def participating_servers(grid: Grid, inventory: Inventory) -> list[Host]:
 
 def directory_for(results: Path, grid: Grid, configuration: Configuration) -> StudyDirectory:
     """results/<name>-<hash>/, or the study of the same configuration whose secrets another key masked."""
+    if words := plain_file.unreachable(results):
+        shown = short(str(results), 300, bare=True)
+        raise BadInput(f"--results: {shown}: cannot be used: {words}. Fix: name a directory, or a new one")
     if results.exists() and not results.is_dir():
         raise BadInput(f"--results: {results} is not a directory. Fix: name a directory, or a new one")
     named = StudyDirectory(results / f"{grid.name}-{identify(grid, configuration)}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness import plain_file
 from harness.deploy import balancer_template
 from harness.grid import ngrinder_script, traffic_checks
 from harness.grid.dataset import Dataset, Source
@@ -200,7 +201,7 @@ class DataReader:
         file = self.folder / name
         try:
             if not file.is_file() and file.exists():
-                raise _Unreadable(f"got {short(name)}: not a file")
+                raise _Unreadable(f"got {short(name)}: not a file. Allowed: a path relative to the grid file")
             size = file.stat().st_size
             together = self._bytes + size
             if together > LARGEST:
@@ -208,7 +209,7 @@ class DataReader:
                     f"got {short(name)} of {size:,} bytes, {together:,} in all. Allowed: {LARGEST:,} bytes "
                     "in all. Fix: use fewer rows or smaller files"
                 )
-            content = file.read_bytes()
+            content = plain_file.read(file, LARGEST)
         except (OSError, ValueError) as error:
             raise _Unreadable(
                 f"got {short(name)}: {_reason(error)}. Allowed: a path relative to the grid file"
@@ -236,9 +237,12 @@ def _jsonl(name: str, text: str) -> Rows:
         if not line.strip():
             continue
         try:
-            row = strict_json.loads(line)
+            row = strict_json.loads(line, unique_keys=True)
+        except strict_json.DuplicateKey as error:
+            problems.append(f"{name}:{number}: {error}")
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            reason = "nested too deeply" if isinstance(error, RecursionError) else reason
             problems.append(f"{name}:{number}: not JSON: {reason} (got {short(line.strip())})")
         else:
             if half := _HALF.search(json.dumps(row, ensure_ascii=False)):

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from harness.grid import own_script
 from harness.grid.own_script import LocustScript, ScriptFiles
 from harness.grid.templates import Path_
+from harness.words import short
 
 LARGEST = 64_000_000  # bytes of the script's folder
 MOST_FILES = 2000
@@ -26,7 +27,7 @@ def read(script: LocustScript, folder: Path, content: Content, requirements: str
     name = str(script.locustfile)
     where: Path_ = ("traffic", "locustfile")
     if PurePosixPath(name).suffix != ".py":
-        report(where, f"traffic.locustfile: got {name}. Allowed: a Python file, as in tests/load.py")
+        report(where, f"traffic.locustfile: got {short(name)}. Allowed: a Python file, as in tests/load.py")
         return None
     source = content(name)
     if words := own_script.syntax_error(name, source):

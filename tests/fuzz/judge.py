@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.fuzz.warm import Answer, Warm
 
 CODES = {0, 1, 2, 3, 4}  # 70 is documented, but is always a bug
 SLOWER = 30  # times the duration of the undamaged call: more than on a busy machine, less than a hang
+LONGEST = 900  # characters of a message
+INTERNAL = re.compile(r"Input should|pydantic|<class|object at 0x|NoneType|unhashable|function-|[a-z]Error\b")
 LARGER = 3  # times the memory of the undamaged call
 
 
@@ -62,6 +65,24 @@ def faults(answer: Answer, limits: Limits, *names: Path, line: bool = False) -> 
             found.append("no message")
         elif not any(re.search(place, text) for text in errors):
             found.append("a message without its file" + (" and line" if line else ""))
+    return found
+
+
+def message_faults(problems: Iterable[str], *places: Path) -> list[str]:
+    """Return the faults of messages about bad input, each of which begins with a place, a line and a key."""
+    found, seen = [], set()
+    for problem in problems:
+        place = next((place for place in places if problem.startswith(f"{place}:")), None)
+        words = problem.removeprefix(f"{place}:")
+        if place is None or not re.match(r"\d+: \S", words):
+            found.append(f"no file and line: {problem}")
+        if INTERNAL.search(words):
+            found.append(f"the words of a library: {problem}")
+        if len(words) > LONGEST:
+            found.append(f"{len(words)} characters: {problem:.300}")
+        if problem in seen:
+            found.append(f"twice: {problem}")
+        seen.add(problem)
     return found
 
 

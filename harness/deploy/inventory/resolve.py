@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -67,6 +68,7 @@ def find(
     kept = root / ".state" / "inventory" / f"{sources_hash(root, source)}.json"
     found = _read_kept(kept, name)
     if found is None:
+        _need_writable(root / ".state")
         found = _resolved(root, source, path, name, groups)
         if usable:
             problems = checks.of(found, known_variables(root), RoleValues.read(root))
@@ -78,6 +80,14 @@ def find(
     elif usable:  # the kept hosts are checked, but for other types
         positions.reject(root, path, checks.unequal(found, server_types))
     return found, answer
+
+
+def _need_writable(state: Path) -> None:
+    """Raise CannotRun if the folder for Ansible's input and output cannot be written, as in a read-only clone."""
+    with record_files.writing(state):
+        private.make(state)
+        if not os.access(state, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def sources_hash(root: Path, inventory: Path) -> str:

@@ -12,6 +12,7 @@ import yaml
 from harness.grid.yamlcore import BadSyntax, NotYaml, compose
 
 MOST_HOSTS = 10_000  # in one pattern such as server-[1:20]
+LONGEST_PATTERN = 2000  # characters
 _RESOLVER = yaml.resolver.Resolver()
 _GROUP_KEYS = ("hosts", "vars", "children")
 _RANGE = re.compile(r"\[(?:(\d*):(\d+)|([a-zA-Z]):([a-zA-Z]))(?::(\d+))?\]")
@@ -49,7 +50,10 @@ def host_count(pattern: str) -> int:
 
 def _ranges(file: Path, names: Iterator[tuple[int, str]]) -> Iterator[str]:
     for line, name in names:
-        if host_count(name) > MOST_HOSTS:
+        if len(name) > LONGEST_PATTERN:  # Ansible takes a time that grows with its square
+            words = f"a pattern of hosts with {len(name):,} characters. Allowed: at most {LONGEST_PATTERN:,}."
+            yield f"{file}:{line}: {words}"
+        elif host_count(name) > MOST_HOSTS:
             yield f"{file}:{line}: {name[:60]} stands for {host_count(name):,} hosts. Allowed: at most {MOST_HOSTS:,}."
 
 
