@@ -20,7 +20,7 @@ def of_trial(seen: Observation) -> list[tuple[float, str]]:
     for server, what in seen.died.items():
         readings = [h.t_s for h in seen.hosts if h.host == server]
         if readings:
-            found.append((max(readings), f"{server} {what}"))
+            found.append((max(readings), str(what.of(server))))
     return sorted(found)
 
 

@@ -252,11 +252,19 @@ TRIAL: dict[str, Key] = {
     "findings[].kind": Key(
         "topic, of rules with several: `uneven shares`, `slow server`, `collapse`, `no rows`, `lateness`; else empty"
     ),
+    "findings[].cause_sentence.message": Key(
+        "`cause` with placeholders, for a report in another language; `cause_sentence` is `null` in older studies"
+    ),
+    "findings[].cause_sentence.facts.…": Key("placeholder → text, number, sentence of the same form, or list of them"),
+    "findings[].next_step_sentence.message": Key("the same for `next_step`; `null` if that is empty"),
+    "findings[].next_step_sentence.facts.…": Key("as `cause_sentence.facts`"),
     "bottleneck.component": Key("`generator`, `load`, `balancer`, `network`, `dependency`, `server` or `unknown`"),
     "bottleneck.reason": Key("the reason, in words"),
     "bottleneck.basis.kind": Key("what was seen: a value of `harness/records/reasons.py::ReasonKind`"),
     "bottleneck.basis.subject": Key("host or servers that it concerns; empty for none, or for all servers together"),
     "bottleneck.basis.detail": Key("text of the finding or of the log, where it has one"),
+    "bottleneck.basis.detail_sentence.message": Key("as `findings[].cause_sentence`, for `detail`; `null` for a log's"),
+    "bottleneck.basis.detail_sentence.facts.…": Key("as `findings[].cause_sentence.facts`"),
     "bottleneck.basis.users": Key("users whose load was served completely, else `null`", "users"),
     "bottleneck.next_bottleneck": Key("the next bottleneck; empty if none is near"),
     "bottleneck.figures.users_bound": Key(

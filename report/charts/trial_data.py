@@ -67,7 +67,7 @@ def _trial(path: str, data: TrialData, step: int) -> dict[str, Any]:
         "percentiles": {p: _rounded(ms) for p in PERCENTILES if (ms := percentiles.get(p)) is not None},
         "hosts": _utilization(data, step),
         "events": [[at, what] for at, what in (figures.timeline if figures else ())],
-        "findings": [f"{finding.rule} {finding.severity}: {finding.cause}" for finding in record.findings],
+        "findings": [f"{each.rule} {tr(each.severity)}: {each.cause_text}" for each in record.findings],
     }
 
 
