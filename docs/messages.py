@@ -1,7 +1,8 @@
 """The messages of the report's sentences, found in the code: `python -m docs.messages` updates the catalogues.
 
-A message is the first argument of `tr` or `sentence`, in Python, templates and scripts of the page; a text inside `messages(…)`; a
-noun that is counted; or a member of an enumeration that reports name. New messages enter a catalogue untranslated.
+A message is the first argument of `tr` or `sentence`, in Python, templates and scripts of the page; a text inside
+`messages(…)`; a noun that is counted; or a member of an enumeration that reports name. New messages enter a catalogue
+untranslated.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
 from harness.balancers.registry import BALANCERS
+from harness.balancers.target import TARGET
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.thresholds import DECLARED
 from harness.judge.rules import RULES
@@ -108,7 +110,7 @@ def _declared() -> Iterator[tuple[str, str]]:
         of_rule = (rule.requirement, rule.where_free, rule.figure[1] if rule.figure else "")
         yield from ((text, "harness/judge/rules/__init__.py") for text in of_rule if text)
     yield from ((kind.counts, "harness/grid/load_generators.py") for kind in LOAD_GENERATORS)
-    for balancer in BALANCERS:
+    for balancer in (*BALANCERS, TARGET):
         of_balancer = (
             *(event.fix for event in balancer.events.values()),
             *balancer.unavailable.values(),

@@ -62,11 +62,12 @@ REMOVED_AT_ONCE = messages(
     "haproxy_lb_max_fails is {fails}: after 1 failed health check, {interval} apart, the balancer removes a server"
 )
 REMOVED = messages(
-    "haproxy_lb_max_fails is {fails}: after {fails} failed health checks, {interval} apart, the balancer removes a server"
+    "haproxy_lb_max_fails is {fails}: after {fails} failed health checks, {interval} apart, the balancer removes a "
+    "server"
 )
 ONLY_REMOVED_AT_ONCE = messages(
-    "haproxy_lb_max_fails is {fails}: after 1 failed health check, {interval} apart, the balancer removes a server, and "
-    "then answers 503"
+    "haproxy_lb_max_fails is {fails}: after 1 failed health check, {interval} apart, the balancer removes a server, "
+    "and then answers 503"
 )
 ONLY_REMOVED = messages(
     "haproxy_lb_max_fails is {fails}: after {fails} failed health checks, {interval} apart, the balancer removes a "

@@ -246,7 +246,7 @@ def _plain(value: object) -> object:
 
 
 def _same(recorded: object, judged: object) -> bool:
-    """Whether two values in JSON are equal; records of earlier versions have the texts only, without their sentences."""
+    """Whether two values in JSON are equal; records of earlier versions have texts without their sentences."""
     return recorded == judged or _texts_only(recorded, empty_only=True) in (
         _texts_only(judged, empty_only=True),
         _texts_only(judged),

@@ -31,8 +31,8 @@ def on_time(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             rule="E5",
             severity=Severity.WARNING,
             cause=sentence(
-                "{share} of the requests waited before they were sent, because too many were in flight; their latencies "
-                "include this wait",
+                "{share} of the requests waited before they were sent, because too many were in flight; their "
+                "latencies include this wait",
                 share=percent(waited, 1),
             ),
             next_step=sentence("use more servers or a lower rate, or allow more requests in flight (load.in_flight)"),

@@ -170,8 +170,8 @@ SENT_LATE = messages(
     "the objective p95: the trial does not count for objectives"
 )
 LOOP_LATE = messages(
-    "the generator's event loop was late by {delay_ms:.1f} ms, more than {share} of the {room_ms:.0f} ms between R0 and "
-    "the objective p95: the trial does not count for objectives"
+    "the generator's event loop was late by {delay_ms:.1f} ms, more than {share} of the {room_ms:.0f} ms between R0 "
+    "and the objective p95: the trial does not count for objectives"
 )
 
 
@@ -219,8 +219,8 @@ def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             rule="E7",
             severity=Severity.NOTE,
             cause=sentence(
-                "{rate:.0f} req/s exceed the measured ceiling of {ceiling:.0f} req/s: its measurement was disturbed, and "
-                "it is no bound",
+                "{rate:.0f} req/s exceed the measured ceiling of {ceiling:.0f} req/s: its measurement was disturbed, "
+                "and it is no bound",
                 rate=rate,
                 ceiling=seen.ceiling,
             ),

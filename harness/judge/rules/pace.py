@@ -46,8 +46,8 @@ def kept_rate(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             rule="E23",
             severity=Severity.INVALID if seen.rate_per_s is None else Severity.WARNING,
             cause=sentence(
-                "this machine is too slow for the requested lab: {server} responded {late_ms:.0f} ms after a slot's end "
-                "although others were idle",
+                "this machine is too slow for the requested lab: {server} responded {late_ms:.0f} ms after a slot's "
+                "end although others were idle",
                 server=late[0],
                 late_ms=late[1] * 1000,
             ),
