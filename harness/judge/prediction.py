@@ -12,11 +12,15 @@ from collections.abc import Sequence
 from harness.grid import server_types
 from harness.grid.server_rates import ServerRates
 from harness.grid.server_types import ServersLevel
+from harness.language import messages
 from harness.words import servers
 
 # Ratio of users to those that a topology needs: a margin for noise, so that it stays saturated.
 MARGIN = 1.2
 MIN_UTILIZATION = 0.1  # predicted share of a server, below which it is reported as idle
+
+EQUAL_SHARES = messages("each server gets the same share of the requests, so the slowest type limits the others")
+UNEQUAL_SHARES = messages("use the balancing method least_conn, or weights")
 
 
 def users_bound(users: int, unloaded_s: float, think_s: float) -> float:
@@ -77,11 +81,14 @@ def _equal_shares(levels: Sequence[ServersLevel], rates: ServerRates) -> list[st
     """Topologies of several types that serve less than their servers can, because each gets as many requests."""
     mixed = [level for level in levels if rates.of(level) < rates.sum_of(level)]
     return [
-        f"Every server gets the same share of the requests, so the slowest type limits {level} to "
-        f"{rates.of(level):g} instead of {rates.sum_of(level):g} req/s. Set the balancing method least_conn to use "
-        "faster servers fully"
+        f"{_sentence(EQUAL_SHARES)}: {servers(level)} serve {rates.of(level):g} instead of {rates.sum_of(level):g} "
+        f"req/s. {_sentence(UNEQUAL_SHARES)}"
         for level in mixed
     ]
+
+
+def _sentence(message: str) -> str:
+    return message[:1].upper() + message[1:]
 
 
 def _idle(load_per_s: float, levels: Sequence[ServersLevel], rates: ServerRates) -> str:
