@@ -110,8 +110,10 @@ def _made(begin: str, facts: Mapping[str, object]) -> Sentence:
 
 def _fact(name: str, facts: Mapping[str, object]) -> object:
     """The fact of a placeholder; in a sentence that is the fact, a placeholder of the same name has that of `FACTS`."""
+    if name not in facts and name not in FACTS:
+        raise LookupError(f"no fact for {name!r}")
     inside = {other: fact for other, fact in facts.items() if other != name}
-    fact = facts.get(name, FACTS.get(name))
+    fact = facts[name] if name in facts else FACTS[name]
     return [_value(each, inside) for each in fact] if isinstance(fact, list) else _value(fact, inside)
 
 
