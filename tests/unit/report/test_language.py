@@ -140,19 +140,17 @@ def test_every_finding_has_an_example_with_numbers_in_the_reference() -> None:
         for text, place in messages.found().items()
         if (place.startswith("harness/judge/rules/") and place not in REQUIREMENTS) or place in OF_A_STUDY
     }
-    for wanted, examples in (
-        (of_rules, [each for of_rule in RULES.values() for each in of_rule]),
-        ({text for text, place in messages.found().items() if place == "report/sentences/findings.py"}, KEY_FINDINGS),
-    ):
-        used = {message for example in examples for made in example.sentences() for message in made.messages()}
-        counted = {text for text in wanted if text.startswith("{number} ")}
-        assert wanted - used - counted == set(), "add an example to docs/"
-        for example in examples:
-            for language_ in (ENGLISH, KOREAN):
-                with use(language_):
-                    text = example.text()
-                assert not re.search("[{}]", text), example
-                assert language_ is ENGLISH or HANGUL.search(text), example
+    key_findings = {text for text, place in messages.found().items() if place == "report/sentences/findings.py"}
+    examples = [*KEY_FINDINGS, *(each for of_rule in RULES.values() for each in of_rule)]
+    used = {message for example in examples for made in example.sentences() for message in made.messages()}
+    counted = {text for text in key_findings if text.startswith("{number} ")}
+    assert (of_rules | key_findings) - used - counted == set(), "add an example to docs/"
+    for example in examples:
+        for language_ in (ENGLISH, KOREAN):
+            with use(language_):
+                text = example.text()
+            assert not re.search("[{}]", text), example
+            assert language_ is ENGLISH or HANGUL.search(text), example
     assert RULES.keys() - {"any rule"} <= {f"E{number}" for number in range(1, 26)}
 
 
