@@ -112,7 +112,7 @@ def _imprecise(summary: Summary, study: StudyRecord) -> list[str]:
     if rule is None or rule.decision is None or not rule.decision.imprecise:
         return []
     narrower = _narrower(summary, _widest(summary.gains), rule.until or TARGET)
-    return [_sentence(tr("imprecise: {why}", why=rule.decision.why), narrower)]
+    return [_sentence(tr("imprecise: {why}", why=rule.decision.why_text), narrower)]
 
 
 def _wide(summary: Summary) -> list[str]:
