@@ -400,6 +400,8 @@ STUDY: dict[str, Key] = {
     "stopping.earliest": Key("block from which on precision may end the study", "blocks"),
     "stopping.decision.go_on": Key("whether another block is needed; `decision` is `null` until then"),
     "stopping.decision.why": Key("the reason, in words"),
+    "stopping.decision.why_sentence.message": Key("as `findings[].cause_sentence` of a trial; `null` in older studies"),
+    "stopping.decision.why_sentence.facts.…": Key("as `findings[].cause_sentence.facts`"),
     "stopping.decision.imprecise[]": Key("gains that stayed too wide"),
     "runs[].started_at": Key("each call that began to deploy or measure, updated while it runs", "time of day"),
     "runs[].duration_s": Key("duration; of a killed call up to its last recorded trial", "s"),

@@ -54,7 +54,7 @@ def _columns(cells: Sequence[CellSummary], trials: Mapping[str, TrialData]) -> d
 
 def _trial(path: str, data: TrialData, step: int) -> dict[str, Any]:
     record, samples = data.record, data.samples
-    figures, window = record.figures, record.window
+    window = record.window
     percentiles = record.latency_ms
     return {
         "trial": path,
