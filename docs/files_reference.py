@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from docs.markdown import NOTE, table
 from harness.records import column_descriptions as columns
 from harness.records import key_descriptions as keys
+from harness.records import study_key_descriptions as study_keys
 
 
 def page() -> str:
@@ -18,7 +19,7 @@ def page() -> str:
         *_keys(keys.TRIAL),
         "\n## study.json\n",
         "`harness/records/study.py` makes a grid of it again.\n",
-        *_keys(keys.STUDY),
+        *_keys(study_keys.STUDY),
     ]
     for name, about, described in (
         ("samples.csv", "One row for each second of a trial.", columns.SAMPLES),

@@ -15,10 +15,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def table_rows(rows: Iterable[Sequence[str]]) -> list[str]:
     """More rows of a table."""
-    return [f"| {' | '.join(_cell(text) for text in row)} |" for row in rows]
+    return [f"| {' | '.join(plain(text) for text in row)} |" for row in rows]
 
 
-def _cell(text: str) -> str:
+def plain(text: str) -> str:
     """Text in which nothing ends a cell or begins markup, except in code."""
     parts = re.split(r"(`[^`]*`)", text.replace("|", r"\|"))
     return "".join(part if part.startswith("`") else re.sub(r"([<>*])", r"\\\1", part) for part in parts)

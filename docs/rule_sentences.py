@@ -211,7 +211,7 @@ RULES: dict[str, list[Example]] = {
         Example("The hypervisor takes CPU.", "{machine}: the hypervisor", "use another instance type"),
         Example("Foreign processes use CPU.", "{machine}: the CPU utilization", "find these processes"),
         Example(
-            "The same beside a platform.",
+            "The same, a platform of your own.",
             "{machine}: the CPU utilization by processes outside the study was {share}, which",
             "find these processes",
         ),

@@ -12,7 +12,7 @@ from functools import partial
 
 from docs.examples import Example
 from docs.key_finding_sentences import KEY_FINDINGS
-from docs.markdown import table
+from docs.markdown import plain
 from docs.rule_sentences import RULES
 from harness.balancers.none import NONE
 from harness.balancers.registry import BALANCERS
@@ -210,7 +210,7 @@ def page() -> str:
                 examples.append(tr(message, **entry.facts()).strip().replace("](", "]\\("))
         lines.append(f"| {entry.condition} | {' | '.join(examples)} |")
     lines += [*_findings(), *_of_balancers()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def _findings() -> list[str]:
@@ -218,12 +218,12 @@ def _findings() -> list[str]:
     lines = [
         "\n## Key findings\n",
         *_examples(KEY_FINDINGS),
-        "\n## Findings of the evidence rules\n",
+        "## Findings of the evidence rules\n",
         "A finding has a cause and a next step. The other rules (E1, E2, E4, E15, E17 to E19, E21 and E25) have no",
-        "finding: they define figures and conclusions.",
+        "finding: they define figures and conclusions.\n",
     ]
     for rule, of_rule in RULES.items():
-        lines += [f"\n### {rule}\n", *_examples(of_rule)]
+        lines += [f"### {rule}\n", *_examples(of_rule)]
     return lines
 
 
@@ -241,10 +241,10 @@ def _of_balancers() -> list[str]:
         for rule, reason in balancer.unavailable.items()
     ]
     return [
-        "\n## Events in the balancer's log\n",
+        "## Events in the balancer's log\n",
         "The next step of E8 and E9 for each event.\n",
         *_in_languages((title, partial(_hint, fix)) for title, fix in fixes),
-        "\n## Rules that are not available\n",
+        "## Rules that are not available\n",
         "The reason without a balancer, and with a platform of your own.\n",
         *_in_languages((title, partial(tr, reason)) for title, reason in reasons),
     ]
@@ -259,12 +259,11 @@ def _examples(examples: Iterable[Example]) -> list[str]:
 
 
 def _in_languages(rows: Iterable[tuple[str, Callable[[], str]]]) -> list[str]:
-    """The table of conditions with their text in every language."""
+    """The list of conditions, each with its text in every language as paragraphs."""
     found = []
     for condition, text in rows:
-        shown = []
+        found.append(f"- {plain(condition)}\n")
         for code in language.CODES:
             with use(language.of(code)):
-                shown.append(text())
-        found.append((condition, *shown))
-    return table(("condition", "English", "Korean"), found)
+                found.append(f"    {plain(text())}\n")
+    return found

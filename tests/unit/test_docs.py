@@ -20,8 +20,9 @@ from harness.grid.load import LOAD_FACTORS, Load
 from harness.grid.schema import Grid
 from harness.records import column_descriptions, columns, series
 from harness.records.directory import StudyDirectory
-from harness.records.key_descriptions import STUDY, TRIAL, Key
+from harness.records.key_descriptions import TRIAL, Key
 from harness.records.study import StudyRecord
+from harness.records.study_key_descriptions import STUDY
 from harness.records.trial import TrialRecord
 from harness.summarise.statistics.conclusion import Conclusion
 from tests.builders import measured_study, trial_data
@@ -47,7 +48,7 @@ NOT_OF_THE_CLONE = {
     "hosts.yml",
 }
 # Ways that pages write something else with a slash.
-NOT_A_PATH = re.compile(r"^(inventory/(ec2-article|$)|aws_ec2\.yml|docker\.io|me/app|\d+/|<role>_)")
+NOT_A_PATH = re.compile(r"^(inventory/(ec2-article|$)|aws_ec2\.yml|docker\.io|me/app|\d+/|<role>_|req/s)")
 DESCRIBED = {"trial.json": TRIAL, "study.json": STUDY}
 Path_ = tuple[str, ...]
 
