@@ -118,11 +118,11 @@ def shown(text: str, made_of: Sentence | None) -> str:
     filled in.
     """
     catalogue = _current.get().catalogue
-    if made_of is None or not catalogue or not all(message in catalogue for message in made_of.messages()):
+    if made_of is None or not catalogue:
         return text
     try:
-        return made_of.text(catalogue)
-    except (LookupError, TypeError, ValueError):
+        return made_of.text(catalogue) if all(each in catalogue for each in made_of.messages()) else text
+    except (LookupError, RecursionError, TypeError, ValueError):
         return text
 
 

@@ -22,12 +22,17 @@ from docs import messages, sentences
 from docs.key_finding_sentences import KEY_FINDINGS
 from docs.rule_sentences import RULES
 from harness.grid.thresholds import DECLARED
+from harness.judge import timing
 from harness.judge.observation import Death
 from harness.language import ENGLISH, Language, Sentence, sentence, shown, tr, use
+from harness.plan import stopping
 from harness.records.findings import Finding, Severity
+from harness.records.study import Decision
+from harness.records.trial import TrialRecord
 from report import build, elements, language, phrases
 from report.output import ci_summary, pdf
 from report.output import html as output
+from tests.builders import grid, trial_data
 from tests.golden_study import GOLDEN, PRICES, SCALE, STUDIES, made, page
 from tests.unit.report.test_golden import LARGEST_DIFFERENCE
 
@@ -168,6 +173,13 @@ def test_a_recorded_finding_is_made_again_in_the_language_of_the_report() -> Non
         assert found.next_step_text == KOREAN.catalogue["repeat the trial"]
 
 
+def nested(depth: int) -> Sentence:
+    found = sentence("repeat the trial")
+    for _ in range(depth):
+        found = sentence("{deaths} during the trial", deaths=found)
+    return found
+
+
 @pytest.mark.parametrize(
     "recorded",
     [
@@ -182,6 +194,7 @@ def test_a_recorded_finding_is_made_again_in_the_language_of_the_report() -> Non
             at_balancer=1,
         ),
         sentence("{deaths.__class__} during the trial", deaths="a"),
+        nested(2000),
     ],
 )
 def test_a_recorded_text_without_a_known_message_stays_english(recorded: Sentence | None) -> None:
@@ -299,3 +312,22 @@ def first_page(content: bytes) -> PIL.Image.Image:
     """The first page of a PDF, as it was approved."""
     picture: PIL.Image.Image = pypdfium2.PdfDocument(content)[0].render(scale=SCALE, grayscale=True).to_pil()
     return picture
+
+
+def test_a_recorded_decision_is_made_again_and_is_the_same_without_its_sentence() -> None:
+    found = stopping.decide(grid(repeats=5).repeats, 0.05, 5, [])
+    assert found.why_text == found.why == "all 5 requested blocks are measured"
+    with use(KOREAN):
+        assert found.why_text == "요청한 블록 5개 모두 측정"
+    assert found.is_same(Decision(go_on=False, why=found.why)), "as in records of earlier versions"
+    assert not found.is_same(Decision(go_on=False, why="enough"))
+
+
+def test_the_events_of_a_trial_are_translated_and_lines_of_a_log_are_not() -> None:
+    judged = trial_data(2, 2000, 1, 540, 1).record.model_dump(mode="json")
+    judged["hosts"]["server-1"]["after"] |= {"running": False, "exit_code": 3}
+    judged["figures"]["timeline"] = [[3.0, "no live upstreams"], [4.0, "server-1 died with exit code 3"]]
+    record = TrialRecord.model_validate(judged)
+    assert timing.events(record) == [(3.0, "no live upstreams"), (4.0, "server-1 died with exit code 3")]
+    with use(KOREAN):
+        assert timing.events(record) == [(3.0, "no live upstreams"), (4.0, "server-1: 종료 코드 3, 비정상 종료")]
