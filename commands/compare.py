@@ -77,7 +77,7 @@ def compare(
 def _page(
     studies: Sequence[StudyDirectory], names: Sequence[str], found: list[comparing.Comparison], language: str
 ) -> str:
-    """The page in a language; the texts of a comparison are made again, as those of the console stay English."""
+    """The page in a language: the texts are made again, as those of the console are English."""
     from harness.language import ENGLISH, use
     from harness.study import compare as comparing
     from report import language as languages
