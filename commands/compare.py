@@ -1,12 +1,19 @@
 """`study.py compare`: compare studies."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands import altered, completion, options
 from harness.errors import BadInput
+
+if TYPE_CHECKING:
+    from harness.records.directory import StudyDirectory
+    from harness.study import compare as comparing
 
 
 def compare(
@@ -16,11 +23,12 @@ def compare(
     ],
     anyway: Annotated[bool, typer.Option("--anyway", help="Compare studies that are not comparable.")] = False,
     as_json: options.Json = False,
+    language: options.Language = options.LanguageCode.EN,
 ) -> None:
     """Compare studies cell by cell, and list first what differs in how they were measured.
 
-    The command writes comparison.html to the last study's directory. The exit code is 2 when the studies are not
-    comparable.
+    The command writes comparison.html to the last study's directory, in the language of `--language`. The exit code is
+    2 when the studies are not comparable.
 
     Example: `study.py compare results/NAME-HASH results/OTHER-HASH`
     """
@@ -50,7 +58,7 @@ def compare(
             "Use --anyway to compare them nevertheless.",
         )
     page = directories[-1] / "comparison.html"
-    replace(page, comparison.html(found).encode())
+    replace(page, _page(studies, names, found, language.value).encode())
     if as_json:
         console.json([asdict(one) for one in found])
         return
@@ -64,3 +72,19 @@ def compare(
         for sentence in comparison.conclusions(one):
             console.print(sentence)
     console.print(str(page))
+
+
+def _page(
+    studies: Sequence[StudyDirectory], names: Sequence[str], found: list[comparing.Comparison], language: str
+) -> str:
+    """The page in a language: the texts are made again, as those of the console are English."""
+    from harness.language import ENGLISH, use
+    from harness.study import compare as comparing
+    from report import language as languages
+    from report.output import comparison
+
+    if (shown := languages.of(language)) is ENGLISH:
+        return comparison.html(found)
+    with use(shown):
+        first, *others = [comparing.load(study, name) for study, name in zip(studies, names, strict=True)]
+        return comparison.html([comparing.compare(first, other) for other in others], shown)

@@ -1,7 +1,8 @@
 """The messages of the report's sentences, found in the code: `python -m docs.messages` updates the catalogues.
 
-A message is the first argument of `tr`, in Python, templates and scripts of the page; a text inside `messages(…)`; a
-noun that is counted; or a member of an enumeration that reports name. New messages enter a catalogue untranslated.
+A message is the first argument of `tr` or `sentence`, in Python, templates and scripts of the page; a text inside
+`messages(…)`; a noun that is counted; or a member of an enumeration that reports name. New messages enter a catalogue
+untranslated.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
 from harness.balancers.registry import BALANCERS
+from harness.balancers.target import TARGET
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.thresholds import DECLARED
 from harness.judge.rules import RULES
@@ -43,20 +45,20 @@ NAMED: tuple[type[Enum], ...] = (
     RatioBound,
     Severity,
 )
-MAKING = ("tr", "around", "_around")  # functions with a message as their first argument
+MAKING = ("tr", "around", "_around", "sentence")  # functions with a message as their first argument
 COUNTING = ("count", "indicative")  # functions with a noun as their second argument
-PACKAGES = ("harness/grid", "harness/judge", "harness/plan", "harness/summarise", "report")
+PACKAGES = ("harness/balancers", "harness/grid", "harness/judge", "harness/plan", "harness/summarise", "report")
+MODULES = ("harness/language.py", "harness/words.py", "harness/study/ceiling.py", "harness/study/compare.py")
 IN_TEXT = re.compile(r"\b(?:tr|translated)\((['\"])(.*?)\1")
 
 
 def found() -> dict[str, str]:
     """Return every message, with the file that has it first."""
     messages: dict[str, str] = {}
-    for path in sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py")):
+    files = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
+    for path in sorted([*files, *(ROOT / module for module in MODULES)]):
         for message in _in_module(ast.parse(path.read_text(encoding="utf-8"))):
             messages.setdefault(message, str(path.relative_to(ROOT)))
-    for message in _in_module(ast.parse((ROOT / "harness" / "words.py").read_text(encoding="utf-8"))):
-        messages.setdefault(message, "harness/words.py")
     for path in sorted([*TEMPLATES.glob("*.j2"), *TEMPLATES.glob("*.js")]):
         for _, message in IN_TEXT.findall(path.read_text(encoding="utf-8")):
             messages.setdefault(message, str(path.relative_to(ROOT)))
@@ -108,6 +110,13 @@ def _declared() -> Iterator[tuple[str, str]]:
         of_rule = (rule.requirement, rule.where_free, rule.figure[1] if rule.figure else "")
         yield from ((text, "harness/judge/rules/__init__.py") for text in of_rule if text)
     yield from ((kind.counts, "harness/grid/load_generators.py") for kind in LOAD_GENERATORS)
+    for balancer in (*BALANCERS, TARGET):
+        of_balancer = (
+            *(event.fix for event in balancer.events.values()),
+            *balancer.unavailable.values(),
+            *([balancer.ceiling_elsewhere] if balancer.forwards else []),
+        )
+        yield from ((text, "harness/balancers") for text in of_balancer if text)
     stays = {balancer.failed_server_stays for balancer in BALANCERS}
     yield from ((text, "harness/balancers") for text in sorted(stays) if text)
     yield from ((threshold.meaning, "harness/grid/thresholds.py") for threshold in DECLARED.values())

@@ -1,4 +1,4 @@
-"""The sentences of page 1 of a report: the condition of each, and an example with numbers in every language.
+"""The page of sentences: the condition of each message, and an example with numbers in every language.
 
 An entry describes a message of `report/sentences/headline.py`; `tests/unit/report/test_language.py` fails for a message
 without one. The example is the message with these facts, so the page cannot differ from the report.
@@ -6,9 +6,17 @@ without one. The example is the message with these facts, so the page cannot dif
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
+from docs.examples import Example
+from docs.key_finding_sentences import KEY_FINDINGS
+from docs.markdown import plain
+from docs.rule_sentences import RULES
+from harness.balancers.none import NONE
+from harness.balancers.registry import BALANCERS
+from harness.balancers.target import TARGET
 from harness.language import tr, use
 from harness.words import load_name, servers
 from report import language, phrases
@@ -186,8 +194,9 @@ ENTRIES = {
 def page() -> str:
     """The page with a row for each entry."""
     lines = [
-        "<!-- Written by `make reference` from docs/sentences.py and the catalogues of the report. Do not edit. -->\n",
-        "# Sentences of page 1\n",
+        "<!-- Written by `make reference` from docs/ and the catalogues of the report. Do not edit. -->\n",
+        "# Sentences\n",
+        "## Page 1\n",
         "Page 1 of a report is made of these messages. A message is a part of a sentence, or a whole one. The",
         "[evidence rules](../explanation/evidence.md) define the conditions. A number in an example is a fact that the",
         "study measured.\n",
@@ -200,4 +209,61 @@ def page() -> str:
             with use(language.of(code)):
                 examples.append(tr(message, **entry.facts()).strip().replace("](", "]\\("))
         lines.append(f"| {entry.condition} | {' | '.join(examples)} |")
-    return "\n".join(lines) + "\n"
+    lines += [*_findings(), *_of_balancers()]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _findings() -> list[str]:
+    """The key findings, and the findings of each rule."""
+    lines = [
+        "\n## Key findings\n",
+        *_examples(KEY_FINDINGS),
+        "## Findings of the evidence rules\n",
+        "A finding has a cause and a next step. The other rules (E1, E2, E4, E15, E17 to E19, E21 and E25) have no",
+        "finding: they define figures and conclusions.\n",
+    ]
+    for rule, of_rule in RULES.items():
+        lines += [f"### {rule}\n", *_examples(of_rule)]
+    return lines
+
+
+def _of_balancers() -> list[str]:
+    """The next steps for events in their logs, and the reasons why rules are not available."""
+    fixes = [
+        (f"{balancer.shown}: {event}", known.fix)
+        for balancer in BALANCERS
+        for event, known in balancer.events.items()
+        if known.fix
+    ]
+    reasons = [
+        (f"{balancer.shown}: {rule}", reason)
+        for balancer in (NONE, TARGET)
+        for rule, reason in balancer.unavailable.items()
+    ]
+    return [
+        "## Events in the balancer's log\n",
+        "The next step of E8 and E9 for each event.\n",
+        *_in_languages((title, partial(_hint, fix)) for title, fix in fixes),
+        "## Rules that are not available\n",
+        "The reason without a balancer, and with a platform of your own.\n",
+        *_in_languages((title, partial(tr, reason)) for title, reason in reasons),
+    ]
+
+
+def _hint(fix: str) -> str:
+    return tr(fix, less=tr("fewer users")) if "{less}" in fix else tr(fix)
+
+
+def _examples(examples: Iterable[Example]) -> list[str]:
+    return _in_languages((each.condition, each.text) for each in examples)
+
+
+def _in_languages(rows: Iterable[tuple[str, Callable[[], str]]]) -> list[str]:
+    """The list of conditions, each with its text in every language as paragraphs."""
+    found = []
+    for condition, text in rows:
+        found.append(f"- {plain(condition)}\n")
+        for code in language.CODES:
+            with use(language.of(code)):
+                found.append(f"    {plain(text())}\n")
+    return found

@@ -6,7 +6,7 @@ import re
 
 from harness.grid import server_types
 from harness.grid.types import Levels
-from harness.language import messages, tr
+from harness.language import ENGLISH, current, messages, tr
 from harness.words import servers
 
 ORDINALS = messages(
@@ -62,9 +62,10 @@ def threshold(written: object) -> str:
 
 
 def capitalised(sentence: str) -> str:
-    """A sentence with a capital first letter; names of hosts stay as they are."""
-    first = sentence.split(" ", 1)[0]
-    return sentence if any(c.isdigit() for c in first) else sentence[:1].upper() + sentence[1:]
+    """A sentence with a capital first letter; names stay: of hosts, of variables, and any of a Korean sentence."""
+    first = sentence.split(" ", 1)[0].rstrip(".,:;")
+    is_name = any(c.isdigit() or c in "_." for c in first)
+    return sentence if is_name or current() is not ENGLISH else sentence[:1].upper() + sentence[1:]
 
 
 def indicative(number: int, noun: str, needed: int) -> str:

@@ -261,7 +261,8 @@ def measured_study(directory: StudyDirectory, levels: Levels | None = None, **mo
     for position, trial in enumerate(planned, 1):
         rate = {1: 280, 2: 540}[trial.cell.servers] + 3 * trial.repeat * trial.cell.servers - position
         directory.write_trial(
-            trial.path, trial_data(trial.cell.servers, 2000, trial.repeat, rate, position, levels, factors=factors)
+            trial.path,
+            trial_data(trial.cell.servers, 2000, trial.repeat, rate, position, levels, factors=factors, **more),
         )
         digests[trial.path] = directory.digest_of(trial.path)
     made = study_record(

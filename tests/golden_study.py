@@ -19,9 +19,12 @@ from typing import Any
 import pypdfium2
 from scipy import special
 
+from harness.balancers.nginx import NGINX
 from harness.judge import latency_stats, reasons, request_stats
+from harness.language import sentence
 from harness.records.directory import StudyDirectory
 from harness.records.environment import Environment
+from harness.records.findings import Finding, Severity
 from harness.records.reasons import Reason, ReasonKind
 from harness.records.requests import Histograms
 from harness.records.series import Sample
@@ -194,15 +197,23 @@ def _of_mix(data: TrialData, cell: dict[str, Any], shares: dict[str, float], key
 
 def _invalid(data: TrialData) -> TrialData:
     """The same trial with two findings, one of which makes it invalid."""
-    cause = "the load generator was late by 210 ms, more than 5 % of response time and think time"
-    note = (
-        "the balancer retried 12 requests at another server after connection errors in the steady window of this trial"
+    late = Finding.of(
+        rule="E6",
+        severity=Severity.INVALID,
+        cause=sentence(
+            "the generator's event loop was late by {lag_ms:.0f} ms, more than {allowed_ms:.0f} ms",
+            lag_ms=210.0,
+            allowed_ms=101.0,
+        ),
+        next_step=sentence("give the load generator more CPU, or stop other programs on its machine"),
     )
-    findings = [
-        {"rule": "E6", "severity": "invalid", "cause": cause, "next_step": "give the load generator more CPU"},
-        {"rule": "E12", "severity": "note", "cause": note, "next_step": "check the balancer’s error log"},
-    ]
-    more = {"outcome": "invalid", "cause": cause, "tps_mean": None, "tps_peak": None, "findings": findings}
+    logged = Finding.of(
+        rule="E9",
+        severity=Severity.NOTE,
+        cause=sentence('the balancer logged "{event}" {count} times', event="upstream timed out", count=12),
+        next_step=sentence(NGINX.events["upstream timed out"].fix, less=sentence("fewer users")),
+    )
+    more = {"outcome": "invalid", "cause": late.cause, "tps_mean": None, "tps_peak": None, "findings": (late, logged)}
     record = TrialRecord.model_validate({**data.record.model_dump(mode="json"), **more})
     return replace(data, record=record)
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+from harness.language import Sentence
+
 Where = tuple[str | int, ...]  # a path in the grid
 Named = Callable[[str], Any]  # name of a role variable → its value in force; None if nothing sets it
 # Every balancer's role has variables with these names after its prefix: the study sets or reads them.
@@ -134,6 +136,11 @@ class Balancer(ABC):
         return not self.unavailable
 
     @property
+    def ceiling_elsewhere(self) -> str:
+        """Why rule E7 has no ceiling for the cells of another balancer; a message."""
+        return f"the ceiling was measured behind {self.shown}"
+
+    @property
     def prefix(self) -> str:
         """The beginning of the names of its role's variables."""
         return f"{self.role}_"
@@ -167,8 +174,8 @@ class Balancer(ABC):
         """Return the fields of `harness/judge/balancing.py::Balancing` that are in force."""
 
     @abstractmethod
-    def after_server_death(self, settings: Mapping[str, Any], servers: int) -> str:
-        """Describe the handling of requests for a dead server, one of `servers`; empty if unknown."""
+    def after_server_death(self, settings: Mapping[str, Any], servers: int) -> Sentence | None:
+        """Describe the handling of requests for a dead server, one of `servers`; None if unknown."""
 
     @abstractmethod
     def limit(self, name: str, of_grid: Sequence[Mapping[str, Any]], host: Mapping[str, Any]) -> Any:

@@ -17,6 +17,7 @@ from harness.balancers.balancer import (
     Where,
     whole,
 )
+from harness.language import Sentence, messages, sentence
 
 BUFFER = "haproxy_lb_buffer_bytes"
 DEFAULTS: dict[str, Any] = {BUFFER: 65536}
@@ -57,6 +58,21 @@ EVENTS = {
     "a server was removed": Event(fix="check the servers' health", of_server=True),
     "a server was added again": Event(fix="", of_server=True),
 }
+REMOVED_AT_ONCE = messages(
+    "haproxy_lb_max_fails is {fails}: after 1 failed health check, {interval} apart, the balancer removes a server"
+)
+REMOVED = messages(
+    "haproxy_lb_max_fails is {fails}: after {fails} failed health checks, {interval} apart, the balancer removes a "
+    "server"
+)
+ONLY_REMOVED_AT_ONCE = messages(
+    "haproxy_lb_max_fails is {fails}: after 1 failed health check, {interval} apart, the balancer removes a server, "
+    "and then answers 503"
+)
+ONLY_REMOVED = messages(
+    "haproxy_lb_max_fails is {fails}: after {fails} failed health checks, {interval} apart, the balancer removes a "
+    "server, and then answers 503"
+)
 VALUE_RULES = (
     ValueRule(
         r"haproxy_lb_(?:.*_timeout|check_interval)", r"\d+(?:us|ms|[smhd])?", "a time in HAProxy's notation, as in 30s"
@@ -91,16 +107,16 @@ class Haproxy(Balancer):
             "connect_timeout": str(named("haproxy_lb_connect_timeout") or ""),
         }
 
-    def after_server_death(self, settings: Mapping[str, Any], servers: int) -> str:
+    def after_server_death(self, settings: Mapping[str, Any], servers: int) -> Sentence | None:
         """What haproxy_lb_max_fails means for the requests of a dead server; the same for any number of servers."""
         fails, interval = settings["max_fails"], settings["fail_timeout"]
         if fails is None:
-            return ""
+            return None
         if fails == 0:
-            return "haproxy_lb_max_fails is 0: the balancer keeps sending requests to it"
-        count = "1 failed health check" if fails == 1 else f"{fails} failed health checks"
-        left = ", and then answers 503" if servers == 1 else ""
-        return f"haproxy_lb_max_fails is {fails}: after {count}, {interval} apart, the balancer removes a server{left}"
+            return sentence("haproxy_lb_max_fails is 0: the balancer keeps sending requests to it")
+        if servers == 1:
+            return sentence(ONLY_REMOVED_AT_ONCE if fails == 1 else ONLY_REMOVED, fails=fails, interval=interval)
+        return sentence(REMOVED_AT_ONCE if fails == 1 else REMOVED, fails=fails, interval=interval)
 
     def limit(self, name: str, of_grid: Sequence[Mapping[str, Any]], host: Mapping[str, Any]) -> Any:
         """A variable of the cell, the grid or the host, else the role's default."""

@@ -17,6 +17,7 @@ from harness.balancers.balancer import (
     Where,
     whole,
 )
+from harness.language import Sentence, messages, sentence
 
 BODY, FIELDS, RESPONSE = (
     "nginx_lb_client_max_body_size",
@@ -65,6 +66,14 @@ EVENTS = {
     ),
     "Connection refused": Event(fix="check the servers: one did not listen on its port", of_server=True),
 }
+REMOVED_AT_ONCE = messages(
+    "nginx_lb_max_fails is {fails}: after 1 failure within {timeout} the balancer removes a server for {timeout}, then "
+    "tries it again"
+)
+REMOVED = messages(
+    "nginx_lb_max_fails is {fails}: after {fails} failures within {timeout} the balancer removes a server for "
+    "{timeout}, then tries it again"
+)
 VALUE_RULES = (
     ValueRule(r"nginx_lb_.*_timeout", _TIME, "a time in nginx's notation, as in 30s"),
     ValueRule(
@@ -100,19 +109,18 @@ class Nginx(Balancer):
             "connect_timeout": _text(named("nginx_lb_connect_timeout")),
         }
 
-    def after_server_death(self, settings: Mapping[str, Any], servers: int) -> str:
+    def after_server_death(self, settings: Mapping[str, Any], servers: int) -> Sentence | None:
         """What nginx_lb_max_fails means for the requests of a dead server."""
         fails, timeout = settings["max_fails"], settings["fail_timeout"]
         if fails is None:
-            return ""
+            return None
         if fails == 0:
-            return "nginx_lb_max_fails is 0: the balancer keeps sending requests to it"
-        count = "1 failure" if fails == 1 else f"{fails} failures"
-        setting = f"nginx_lb_max_fails is {fails}"
+            return sentence("nginx_lb_max_fails is 0: the balancer keeps sending requests to it")
         if servers == 1:
-            return f"{setting}, but nginx never removes the only server of a group"
-        removed = f"after {count} within {timeout} the balancer removes a server for {timeout}, then tries it again"
-        return f"{setting}: {removed}"
+            return sentence(
+                "nginx_lb_max_fails is {fails}, but nginx never removes the only server of a group", fails=fails
+            )
+        return sentence(REMOVED_AT_ONCE if fails == 1 else REMOVED, fails=fails, timeout=timeout)
 
     def limit(self, name: str, of_grid: Sequence[Mapping[str, Any]], host: Mapping[str, Any]) -> Any:
         """If a grid changes nginx_lb_settings, a host's default of its own settings changes with it."""

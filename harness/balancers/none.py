@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.balancers.balancer import Balancer, Distribution, Named, SizedRequest, Where
+from harness.language import Sentence, sentence
 
 NO_LOG = "there is no balancer and so no log of one"
 UNAVAILABLE = {
@@ -38,10 +39,10 @@ class NoBalancer(Balancer):
         del named
         return {}
 
-    def after_server_death(self, settings: Mapping[str, Any], servers: int) -> str:
+    def after_server_death(self, settings: Mapping[str, Any], servers: int) -> Sentence | None:
         """Nothing handles the requests of a dead server."""
         del settings, servers
-        return "there is no balancer, so every request fails"
+        return sentence("there is no balancer, so every request fails")
 
     def limit(self, name: str, of_grid: Sequence[Mapping[str, Any]], host: Mapping[str, Any]) -> Any:
         """No limits."""

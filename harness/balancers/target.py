@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.balancers.balancer import Distribution
 from harness.balancers.none import NoBalancer
+from harness.language import Sentence
 
 NOT_READ = "the platform's counters are not read"
 # Rules of trials, then rules of the whole study (E15, E18, E22), which the report names.
@@ -34,10 +35,10 @@ UNAVAILABLE = {
 class AnyPlatform(NoBalancer):
     """A platform behind one URL, with any balancer."""
 
-    def after_server_death(self, settings: Mapping[str, Any], servers: int) -> str:
+    def after_server_death(self, settings: Mapping[str, Any], servers: int) -> Sentence | None:
         """Unknown."""
         del settings, servers
-        return ""
+        return None
 
 
 TARGET = AnyPlatform(

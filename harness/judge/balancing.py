@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.balancers import registry
 from harness.balancers.balancer import Balancer, Distribution
+from harness.language import Sentence, sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +54,8 @@ class Balancing:
         """Whether less busy servers get more requests, so that a busy one delays no user."""
         return self.distribution is Distribution.BY_LOAD
 
-    def after_server_death(self, servers: int) -> str:
-        """Describe the handling of requests for a dead server, one of `servers`; empty if unknown."""
+    def after_server_death(self, servers: int) -> Sentence | None:
+        """Describe the handling of requests for a dead server, one of `servers`; None if unknown."""
         return self.kind.after_server_death(asdict(self), servers)
 
 
@@ -70,11 +71,20 @@ def of(balancer: Balancer, *variables: Mapping[str, Any]) -> Balancing:
 SESSION_STATUSES = (401, 403)
 
 
-def sessions_hint(servers: int, balancer: Balancer) -> str:
+def sessions_hint(servers: int, balancer: Balancer) -> Sentence:
     """Return a hint for several servers that deny users with a session at another server."""
     sticky = next((name for name, each in balancer.methods.items() if each is Distribution.BY_USER), "")
-    setting = f", or set {balancer.variable('method')}: {sticky}, which keeps a user at the server of its first request"
-    return (
-        f"if a single server accepts this request, it keeps sessions in its memory that the others of {servers} do not "
-        f"have. Fix: keep sessions outside the servers or in a signed token{setting if sticky else ''}"
+    if not sticky:
+        return sentence(
+            "if a single server accepts this request, it keeps sessions in its memory that the others of {servers} do "
+            "not have. Fix: keep sessions outside the servers or in a signed token",
+            servers=servers,
+        )
+    return sentence(
+        "if a single server accepts this request, it keeps sessions in its memory that the others of {servers} do not "
+        "have. Fix: keep sessions outside the servers or in a signed token, or set {variable}: {method}, which keeps a "
+        "user at the server of its first request",
+        servers=servers,
+        variable=balancer.variable("method"),
+        method=sticky,
     )

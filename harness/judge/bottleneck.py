@@ -12,6 +12,7 @@ from harness.judge import (
     failure_share,
     host_usage,
     open_load,
+    phrases,
     prediction,
     reasons,
     shared_use,
@@ -21,7 +22,7 @@ from harness.judge import (
 from harness.judge import figures as derived
 from harness.judge.host_usage import generator_use
 from harness.judge.observation import Observation
-from harness.language import tr
+from harness.language import Sentence, tr
 from harness.records.findings import Finding, Kind, Severity
 from harness.records.reasons import Reason, ReasonKind
 from harness.records.trial import Bottleneck, Component
@@ -35,7 +36,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
     then a server by its slots, by CPU, by concurrency, and last the user's platform as a whole.
     """
     rows, much = seen.window, failure_share.of_observation(seen, limits)
-    first = f"{much.words}; " if much else ""
+    first = f"{much.in_words}; " if much else ""
     rate = window_stats.mean_rate(rows)
     if not rows or not rate:
         return _bottleneck((Component.UNKNOWN, Reason(kind=ReasonKind.NO_SUCCESS)), "", {}, first)
@@ -146,10 +147,17 @@ def _offered(seen: Observation) -> dict[str, float | None]:
 def _died(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _limits: Thresholds) -> Found | None:
     if not seen.died:
         return None
-    dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
     after = seen.balancing.after_server_death(len(seen.expected_servers))
-    detail = f"{dead}; {after}" if after else dead
-    return Component.SERVER, Reason(kind=ReasonKind.SERVER_DIED, detail=detail)
+    detail = phrases.in_turn(*(what.of(host) for host, what in seen.died.items()), after)
+    return Component.SERVER, _reason(ReasonKind.SERVER_DIED, detail)
+
+
+def _reason(kind: ReasonKind, detail: Sentence) -> Reason:
+    return Reason(kind=kind, detail=str(detail), detail_sentence=detail)
+
+
+def _of_finding(kind: ReasonKind, finding: Finding) -> Reason:
+    return Reason(kind=kind, detail=finding.cause, detail_sentence=finding.cause_sentence)
 
 
 def _generator(_seen: Observation, findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Found | None:
@@ -159,7 +167,7 @@ def _generator(_seen: Observation, findings: Sequence[Finding], _figures: Judged
         for f in findings
         if f.rule in ("E5", "E6", "E7") and f.severity == Severity.INVALID and (f.figure is None or f.figure > 0)
     ] or [f for f in findings if f.kind == Kind.LATENESS]
-    return (Component.GENERATOR, Reason(kind=ReasonKind.GENERATOR_LATE, detail=late[0].cause)) if late else None
+    return (Component.GENERATOR, _of_finding(ReasonKind.GENERATOR_LATE, late[0])) if late else None
 
 
 def _stopped(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Found | None:
@@ -194,7 +202,7 @@ def _balancer(seen: Observation, findings: Sequence[Finding], figures: Judged, l
     if used is not None and used >= limits.balancer_cpu:
         return Component.BALANCER, Reason(kind=ReasonKind.BALANCER_CPU)
     uneven = next((f for f in findings if f.kind == Kind.UNEVEN_SHARES and f.severity == Severity.WARNING), None)
-    return (Component.BALANCER, Reason(kind=ReasonKind.UNEVEN_SHARES, detail=uneven.cause)) if uneven else None
+    return (Component.BALANCER, _of_finding(ReasonKind.UNEVEN_SHARES, uneven)) if uneven else None
 
 
 def _network(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
@@ -212,7 +220,9 @@ def _network(seen: Observation, findings: Sequence[Finding], figures: Judged, li
 def _dependency(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
     """Find a dependency at its limit, or near it while idle servers wait."""
     for host, death in seen.dependencies_died.items():
-        return _of_dependency(ReasonKind.DEPENDENCY_DIED, seen.dependencies[host].name, str(death))
+        name = seen.dependencies[host].name
+        reason = _reason(ReasonKind.DEPENDENCY_DIED, death.of(name))
+        return Component.DEPENDENCY, reason.model_copy(update={"subject": name, "detail": str(death)})
     cpu, connections = shared_use.cpu(seen), shared_use.connections(seen)
     if cpu is not None and cpu.share >= limits.dependency_cpu:
         return _of_dependency(ReasonKind.DEPENDENCY_CPU, cpu.name)
@@ -229,15 +239,15 @@ def _dependency(seen: Observation, _findings: Sequence[Finding], figures: Judged
     return None
 
 
-def _of_dependency(kind: ReasonKind, name: str, detail: str = "") -> Found:
-    return Component.DEPENDENCY, Reason(kind=kind, subject=name, detail=detail)
+def _of_dependency(kind: ReasonKind, name: str) -> Found:
+    return Component.DEPENDENCY, Reason(kind=kind, subject=name)
 
 
 def _server(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
     # Only with equal shares does the slowest server limit the others.
     slow = next((f for f in findings if f.kind == Kind.SLOW_SERVER), None)
     if slow is not None and seen.balancing.even:
-        return Component.SERVER, Reason(kind=ReasonKind.SLOW_SERVER, detail=slow.cause)
+        return Component.SERVER, _of_finding(ReasonKind.SLOW_SERVER, slow)
     busy, cpu = utilization.slots_of(seen), figures["server_cpu"]
     if busy is not None and busy[1] >= limits.slots_busy:
         return Component.SERVER, Reason(kind=ReasonKind.SLOTS_BUSY, subject=busy[0])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from harness.grid.thresholds import Thresholds
 from harness.judge import window_stats
 from harness.judge.observation import Observation
-from harness.language import messages, tr
+from harness.language import Sentence, messages, sentence, tr
 from harness.records import failure_kind
 from harness.records.failure_kind import FailureCategory, FailureKind
 from harness.records.trial import TrialRecord
@@ -43,6 +43,24 @@ PREDICATES = messages(
         FailureCategory.FAILED: "failed",
     }
 )
+COUNTED = messages(
+    {
+        FailureCategory.STATUS: "{count} status {status}",
+        FailureCategory.TIMEOUT: "{count} timeout",
+        FailureCategory.CONNECTION_REFUSED: "{count} refused",
+        FailureCategory.CONNECTION: "{count} connection",
+        FailureCategory.INCOMPLETE: "{count} incomplete",
+        FailureCategory.ENCODING: "{count} encoding",
+        FailureCategory.BODY: "{count} body",
+        FailureCategory.CLIENT: "{count} client {detail}",
+        FailureCategory.ABORTED: "{count} aborted",
+        FailureCategory.NOT_SENT: "{count} not sent",
+        FailureCategory.NO_DATA: "{count} no data",
+        FailureCategory.NO_ROWS: "{count} no rows",
+        FailureCategory.UNSENDABLE: "{count} unsendable {detail}",
+        FailureCategory.FAILED: "{count} failed",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -65,36 +83,66 @@ class Failing:
     @property
     def words(self) -> str:
         """The share in words, as in "75 % of the requests were rejected with 429"."""
-        ordered = sorted(self.kinds.items(), key=lambda kind: (-kind[1], str(kind[0])))
-        if ordered and ordered[0][1] >= NEARLY_ALL * self.share:
-            return tr(
-                "{share} of the requests {predicate}", share=percent(self.share), predicate=predicate(ordered[0][0])
-            )
-        kinds = ", ".join(f"{percent(share)} {predicate(kind)}" for kind, share in ordered[:MOST_KINDS])
-        return tr("{share} of the requests failed", share=percent(self.share)) + (f" ({kinds})" if kinds else "")
+        return tr(self.in_words)
 
     @property
-    def next_step(self) -> str:
-        """The next step for rejections; empty if other failures are more frequent."""
+    def in_words(self) -> Sentence:
+        """The same as a sentence of any language."""
+        ordered = sorted(self.kinds.items(), key=lambda kind: (-kind[1], str(kind[0])))
+        if ordered and ordered[0][1] >= NEARLY_ALL * self.share:
+            return sentence(
+                "{share} of the requests {predicate}", share=percent(self.share), predicate=predicate(ordered[0][0])
+            )
+        kinds = [
+            sentence("{share} {predicate}", share=percent(share), predicate=predicate(kind))
+            for kind, share in ordered[:MOST_KINDS]
+        ]
+        return failed(self.share, 0, kinds)
+
+    @property
+    def next_step(self) -> Sentence | None:
+        """The next step for rejections; None if other failures are more frequent."""
         if not self.rejects:
-            return ""
+            return None
         worst = max(self.kinds, key=lambda kind: self.kinds[kind])
-        return "" if worst.status is None else tr(HELP.get(worst.status, ""))
+        return sentence(HELP[worst.status]) if worst.status in HELP else None
 
 
-def predicate(kind: FailureKind) -> str:
+def failed(share: float, digits: int, kinds: Sequence[Sentence]) -> Sentence:
+    """Return a share of failed requests in words, with the kinds of their failure where they are known."""
+    if not kinds:
+        return sentence("{share} of the requests failed", share=percent(share, digits))
+    return sentence("{share} of the requests failed ({kinds})", share=percent(share, digits), kinds=list(kinds))
+
+
+def counted(failures: Mapping[FailureKind, int]) -> list[Sentence]:
+    """Return the most frequent kinds of failure with their numbers, as in "12 timeout"."""
+    most = sorted(failures.items(), key=lambda each: -each[1])[:MOST_KINDS]
+    return [_counted(kind, count) for kind, count in most]
+
+
+def _counted(kind: FailureKind, count: int) -> Sentence:
+    if known := COUNTED.get(kind.category):
+        facts = {"count": count, "status": kind.status or 0, "detail": kind.detail}
+        return sentence(known, **{name: fact for name, fact in facts.items() if f"{{{name}}}" in known})
+    return sentence("{count} {kind}", count=count, kind=str(kind))
+
+
+def predicate(kind: FailureKind) -> Sentence:
     """Return a predicate for requests with this kind of failure, as in "timed out"."""
     status = kind.status
     if status is not None:
         if kind.category is FailureCategory.COUNTED:
-            return tr("were rejected with {status}, which request.expect_status counts as a success", status=status)
+            return sentence(
+                "were rejected with {status}, which request.expect_status counts as a success", status=status
+            )
         rejection = 400 <= status < 500 or status in OVERLOADED
         if rejection:
-            return tr("were rejected with {status}", status=status)
-        return tr("failed with {status}" if status >= 500 else "were answered with {status}", status=status)
+            return sentence("were rejected with {status}", status=status)
+        return sentence("failed with {status}" if status >= 500 else "were answered with {status}", status=status)
     if known := PREDICATES.get(kind.category):
-        return tr(known)
-    return tr("failed ({kind})", kind=str(kind)) if str(kind) else tr("failed")
+        return sentence(known)
+    return sentence("failed ({kind})", kind=str(kind)) if str(kind) else sentence("failed")
 
 
 def of_observation(seen: Observation, limits: Thresholds) -> Failing | None:

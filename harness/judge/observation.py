@@ -11,6 +11,7 @@ from harness.grid.schema import Grid
 from harness.judge import latency_stats, request_stats
 from harness.judge import window_stats as stats
 from harness.judge.balancing import Balancing
+from harness.language import Sentence, messages, sentence
 from harness.records import failure_kind
 from harness.records.context import Context, Dependency, HostStates, Pacing
 from harness.records.counters import BalancerCounters
@@ -23,14 +24,22 @@ from harness.records.trial import TrialData
 
 @dataclass(frozen=True)
 class Death:
-    """A server's death as a clause; `ended` is false if the server runs but does not respond."""
+    """A server's death: a message with the placeholder {server}, and its other facts.
 
-    words: str
+    `ended` is false if the server runs but does not respond.
+    """
+
+    message: str
+    facts: Mapping[str, int] = field(default_factory=dict)
     out_of_memory: bool = False
     ended: bool = True
 
+    def of(self, server: str) -> Sentence:
+        """Return the death of a server as a sentence."""
+        return sentence(self.message, server=server, **self.facts)
+
     def __str__(self) -> str:
-        return self.words
+        return str(self.of("")).lstrip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,10 +213,12 @@ def deaths(servers: Iterable[str], states: Mapping[str, HostStates]) -> dict[str
     for name in servers:
         old, new = states[name].before, states[name].after
         if not new.running:
-            words = "was killed for lack of memory" if new.oom_killed else f"died with exit code {new.exit_code}"
-            found[name] = Death(words, out_of_memory=new.oom_killed)
+            if new.oom_killed:
+                found[name] = Death(messages("{server} was killed for lack of memory"), out_of_memory=True)
+            else:
+                found[name] = Death(messages("{server} died with exit code {code}"), {"code": new.exit_code})
         elif new.started_at != old.started_at:
-            found[name] = Death("died and was restarted")
+            found[name] = Death(messages("{server} died and was restarted"))
     return found
 
 
@@ -219,7 +230,11 @@ def is_healthy(status: int) -> bool:
 def silent(context: Context) -> dict[str, Death]:
     """Return server → death, for running servers whose health check failed after the load."""
     return {
-        name: Death(f"failed its health check after the load (status {status})", ended=False)
+        name: Death(
+            messages("{server} failed its health check after the load (status {status})"),
+            {"status": status},
+            ended=False,
+        )
         for name, status in context.health.items()
         if not is_healthy(status)
     }

@@ -12,11 +12,15 @@ from collections.abc import Sequence
 from harness.grid import server_types
 from harness.grid.server_rates import ServerRates
 from harness.grid.server_types import ServersLevel
+from harness.language import messages
 from harness.words import grouped, servers
 
 # Ratio of users to those that a topology needs: a margin for noise, so that it stays saturated.
 MARGIN = 1.2
 MIN_UTILIZATION = 0.1  # predicted share of a server, below which it is reported as idle
+
+EQUAL_SHARES = messages("each server gets the same share of the requests, so the slowest type limits the others")
+UNEQUAL_SHARES = messages("use the balancing method least_conn, or weights")
 
 
 def users_bound(users: int, unloaded_s: float, think_s: float) -> float:
@@ -78,11 +82,14 @@ def _equal_shares(levels: Sequence[ServersLevel], rates: ServerRates) -> list[st
     """Topologies of several types that serve less than their servers can, because each gets as many requests."""
     mixed = [each for each in levels if rates.of(each) < rates.sum_of(each)]
     return [
-        f"Every server gets the same share of the requests, so the slowest type limits {each} to "
-        f"{grouped(rates.of(each))} instead of {grouped(rates.sum_of(each))} req/s. Set the balancing method "
-        "least_conn to use faster servers fully"
+        f"{_sentence(EQUAL_SHARES)}: {servers(each)} serve {grouped(rates.of(each))} instead of "
+        f"{grouped(rates.sum_of(each))} req/s. {_sentence(UNEQUAL_SHARES)}"
         for each in mixed
     ]
+
+
+def _sentence(message: str) -> str:
+    return message[:1].upper() + message[1:]
 
 
 def _idle(load_per_s: float, levels: Sequence[ServersLevel], rates: ServerRates) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from harness.language import tr
+from harness.language import joined, shown, tr
 from harness.records.reasons import Reason, ReasonKind
 from harness.words import percent
 
@@ -27,7 +27,12 @@ def _times(figures: Figures) -> str:
 
 
 def _detail(reason: Reason, _figures: Figures) -> str:
-    return reason.detail
+    return reason.detail_text
+
+
+def _dead(reason: Reason, _figures: Figures) -> str:
+    """The death of a dependency, whose name is the subject."""
+    return shown(f"{_shared(reason)} {reason.detail}", reason.detail_sentence)
 
 
 def _shared(reason: Reason) -> str:
@@ -44,9 +49,10 @@ def _nearest(figures: Figures) -> str:
 SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
     ReasonKind.NO_SUCCESS: lambda _, __: tr("no request succeeded in the steady window"),
     ReasonKind.SERVER_DIED: _detail,
-    ReasonKind.GENERATOR_LATE: lambda r, _: tr("the load generator did not keep up: {detail}", detail=r.detail),
+    ReasonKind.GENERATOR_LATE: lambda r, _: tr("the load generator did not keep up: {detail}", detail=r.detail_text),
     ReasonKind.SERVERS_STOPPED: lambda r, _: tr(
-        "{subject} failed in mid-trial, so the window has no single bottleneck", subject=r.subject
+        "{subject} failed in mid-trial, so the window has no single bottleneck",
+        subject=joined(r.subject.split(" and ")),
     ),
     ReasonKind.USERS_SERVED: lambda r, f: tr(
         "load-limited: {users} users generated {share} of their maximum rate",
@@ -72,7 +78,7 @@ SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
     ReasonKind.RETRANSMITS: lambda _, f: tr(
         "{share} of the TCP segments were retransmitted", share=_share(f, "retransmitted")
     ),
-    ReasonKind.DEPENDENCY_DIED: lambda r, _: f"{_shared(r)} {r.detail}",
+    ReasonKind.DEPENDENCY_DIED: _dead,
     ReasonKind.DEPENDENCY_CPU: lambda r, f: tr(
         "the CPU utilization of {shared} was {share}", shared=_shared(r), share=_share(f, "dependency_cpu")
     ),

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.judge.observation import Observation
+from harness.judge.observation import Observation, deaths, silent
+from harness.language import tr
 from harness.records.series import Sample
+from harness.records.trial import TrialRecord
 
 
 def of_trial(seen: Observation) -> list[tuple[float, str]]:
@@ -20,8 +22,23 @@ def of_trial(seen: Observation) -> list[tuple[float, str]]:
     for server, what in seen.died.items():
         readings = [h.t_s for h in seen.hosts if h.host == server]
         if readings:
-            found.append((max(readings), f"{server} {what}"))
+            found.append((max(readings), str(what.of(server))))
     return sorted(found)
+
+
+def events(record: TrialRecord) -> list[tuple[float, str]]:
+    """Return the recorded times of a trial with the events in the current language; lines of a log stay as they are."""
+    if record.figures is None:
+        return []
+    known: dict[str, str] = {}
+    if (context := record.context) is not None:
+        stopped = context.server_failure.stopped_s if context.server_failure else {}
+        known = {f"{server} stopped": tr("{server} stopped", server=server) for server in stopped}
+        died = silent(context) | deaths(
+            [name for name in context.expected_servers if name in record.hosts], record.hosts
+        )
+        known |= {str(death.of(server)): tr(death.of(server)) for server, death in died.items()}
+    return [(at, known.get(what, what)) for at, what in record.figures.timeline]
 
 
 def mser_cut_s(samples: Sequence[Sample]) -> int | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from harness.grid.amount import Repeats
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
+from harness.language import Sentence, messages, sentence
 from harness.plan import order, predicted_idle
 from harness.plan.order import PlannedTrial
 from harness.plan.terms import Terms
@@ -52,20 +53,36 @@ def decide(
     none before block `earliest`.
     """
     if rule.fixed:
-        return Decision(go_on=False, why=f"all {blocks} requested blocks are measured")
+        return _decision(sentence("all {blocks} requested blocks are measured", blocks=blocks), go_on=False)
     halves = [(gain, gain.ratio.half_width if gain.ratio else None) for gain in watched(gains)]
     wide = [gain for gain, half in halves if half is None or half > target]
     names = tuple(f"{gain.step} at {gain.load}" for gain in wide)
     names += tuple(f"capacity of {each.name}" for each in capacities if each.wider_than(target))
     if not names and blocks < min(earliest, rule.max):
-        return Decision(go_on=True, why=f"precision ends a study after {earliest} blocks or more")
+        why = sentence("precision ends a study after {blocks} blocks or more", blocks=earliest)
+        return _decision(why, go_on=True)
     if not names:
-        kinds = "gain and capacity" if capacities else "gain"
-        return Decision(go_on=False, why=f"every watched {kinds} is within ±{percent(target)} after {blocks} blocks")
+        reached = ALL_PRECISE if capacities else GAINS_PRECISE
+        return _decision(sentence(reached, target=percent(target), blocks=blocks), go_on=False)
     if blocks >= rule.max:
-        why = f"{blocks} blocks (the maximum) did not reach ±{percent(target)} for {', '.join(names)}"
-        return Decision(go_on=False, why=why, imprecise=names)
-    return Decision(go_on=True, why=f"not yet within ±{percent(target)}: {', '.join(names)}")
+        why = sentence(
+            "{blocks} blocks (the maximum) did not reach ±{target} for {names}",
+            blocks=blocks,
+            target=percent(target),
+            names=list(names),
+        )
+        return _decision(why, go_on=False).model_copy(update={"imprecise": names})
+    return _decision(
+        sentence("not yet within ±{target}: {names}", target=percent(target), names=list(names)), go_on=True
+    )
+
+
+GAINS_PRECISE = messages("every watched gain is within ±{target} after {blocks} blocks")
+ALL_PRECISE = messages("every watched gain and capacity is within ±{target} after {blocks} blocks")
+
+
+def _decision(why: Sentence, *, go_on: bool) -> Decision:
+    return Decision(go_on=go_on, why=str(why), why_sentence=why)
 
 
 def decide_gate(found: GateResult | None, blocks: int, most: int) -> Decision:
@@ -74,12 +91,18 @@ def decide_gate(found: GateResult | None, blocks: int, most: int) -> Decision:
 
     conclusion = found.conclusion if found else GateConclusion.UNDECIDED
     if conclusion is not GateConclusion.UNDECIDED:
-        return Decision(go_on=False, why=f"the gate is decided after {blocks} blocks: {conclusion}")
+        why = sentence(
+            "the gate is decided after {blocks} blocks: {conclusion}",
+            blocks=blocks,
+            conclusion=sentence(conclusion.value),
+        )
+        return _decision(why, go_on=False)
     if found is not None and found.obstacle and found.is_hopeless:
-        return Decision(go_on=False, why=f"the gate cannot be decided: {found.obstacle.text}")
+        return _decision(sentence("the gate cannot be decided: {reason}", reason=found.obstacle.text), go_on=False)
     if blocks >= most:
-        return Decision(go_on=False, why=f"{blocks} blocks (the maximum) did not decide the gate")
-    return Decision(go_on=True, why=f"the gate is not decided after {blocks} of {most} blocks")
+        return _decision(sentence("{blocks} blocks (the maximum) did not decide the gate", blocks=blocks), go_on=False)
+    why = sentence("the gate is not decided after {blocks} of {most} blocks", blocks=blocks, most=most)
+    return _decision(why, go_on=True)
 
 
 def trials(

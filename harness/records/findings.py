@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.language import Sentence, shown
+
 
 class Severity(StrEnum):
     """Effect of a finding on its trial."""
@@ -29,7 +31,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A rule that fired. `figure` and `threshold` are in the rule's own unit, which `cause` names."""
+    """A rule that fired. `figure` and `threshold` are in the rule's own unit, which `cause` names.
+
+    The texts of a recorded finding are English; its sentences make them in another language, and are None in records of
+    earlier versions. A finding on a whole study is not recorded: its texts are in the language of the report.
+    """
 
     rule: str
     severity: Severity
@@ -38,3 +44,40 @@ class Finding:
     figure: float | None = None
     threshold: float | None = None
     kind: Kind = Kind.OTHER
+    cause_sentence: Sentence | None = None
+    next_step_sentence: Sentence | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        rule: str,
+        severity: Severity,
+        cause: Sentence,
+        next_step: Sentence | None = None,
+        figure: float | None = None,
+        threshold: float | None = None,
+        kind: Kind = Kind.OTHER,
+    ) -> Finding:
+        """Make a finding of its sentences, with their English texts."""
+        return cls(
+            rule=rule,
+            severity=severity,
+            cause=str(cause),
+            next_step=str(next_step) if next_step else "",
+            figure=figure,
+            threshold=threshold,
+            kind=kind,
+            cause_sentence=cause,
+            next_step_sentence=next_step,
+        )
+
+    @property
+    def cause_text(self) -> str:
+        """The cause in the language of the sentences that are made now."""
+        return shown(self.cause, self.cause_sentence)
+
+    @property
+    def next_step_text(self) -> str:
+        """The next step, as `cause_text`."""
+        return shown(self.next_step, self.next_step_sentence)

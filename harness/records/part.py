@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, is_dataclass
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WrapSerializer
@@ -41,5 +42,7 @@ CellLevels = Annotated[Levels, AfterValidator(_of_a_grid)]
 
 
 def as_json(value: object) -> object:
-    """Convert an object for `json.dumps`: a part as on disk, anything else as text."""
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
+    """Convert an object for `json.dumps`: a part as on disk, a dataclass by its fields, anything else as text."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)

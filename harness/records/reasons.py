@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from harness.language import Sentence, shown
 from harness.records.part import Part
 
 
@@ -37,9 +38,19 @@ class ReasonKind(StrEnum):
 
 
 class Reason(Part):
-    """One reason; its figures are in the bottleneck's `figures`."""
+    """One reason; its figures are in the bottleneck's `figures`.
+
+    `detail` is English; its sentence makes it in another language, and is None for a text of a log and in records of
+    earlier versions.
+    """
 
     kind: ReasonKind
     subject: str = ""
     detail: str = ""
     users: int | None = None
+    detail_sentence: Sentence | None = None
+
+    @property
+    def detail_text(self) -> str:
+        """The detail in the language of the sentences that are made now."""
+        return shown(self.detail, self.detail_sentence)

@@ -14,6 +14,7 @@ from harness.grid import server_types
 from harness.grid.schema import Grid
 from harness.grid.server_types import ServersLevel
 from harness.grid.types import Caching
+from harness.language import Sentence, shown
 from harness.records.environment import Environment
 from harness.records.evidence_grade import EvidenceGrade
 from harness.records.part import CellLevels, Maybe, Part
@@ -55,11 +56,24 @@ class Ceiling(Part):
 
 
 class Decision(Part):
-    """Whether another block is needed (E16), with the reason; `imprecise` names gains with too wide intervals."""
+    """Whether another block is needed (E16), with the reason; `imprecise` names gains with too wide intervals.
+
+    `why` is English; its sentence makes it in another language, and is None in records of earlier versions.
+    """
 
     go_on: bool
     why: str = ""
     imprecise: tuple[str, ...] = ()
+    why_sentence: Sentence | None = None
+
+    @property
+    def why_text(self) -> str:
+        """The reason in the language of the sentences that are made now."""
+        return shown(self.why, self.why_sentence)
+
+    def is_same(self, other: Decision) -> bool:
+        """Whether both decide the same for the same reason, by the texts."""
+        return (self.go_on, self.why, self.imprecise) == (other.go_on, other.why, other.imprecise)
 
 
 class Stopping(Part):

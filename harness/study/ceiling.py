@@ -16,6 +16,7 @@ from harness.deploy import tls
 from harness.deploy.inventory.hosts import Url
 from harness.errors import TrialFailed
 from harness.judge import window_stats
+from harness.language import messages
 from harness.records.study import Ceiling
 from harness.study.trial_context import TrialContext
 from harness.traffic.run_load import load_spec, run_load, settings_of
@@ -27,7 +28,7 @@ WINDOW_TO_S = 8.0
 FOLDER = "/var/lib/balancer"
 MAX_ATTEMPTS = 3
 OTHER_BODY = 1000
-OF_SCRIPT = "a Locust script may need other responses than the balancer's stored one"
+OF_SCRIPT = messages("a Locust script may need other responses than the balancer's stored one")
 TRIAL = "ceiling"  # requests with this trial header get a stored response from the balancer
 
 

@@ -30,6 +30,7 @@ from harness.words import short
 
 MAX_VALUE_LENGTH = 160
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")  # JSON has a space after each of its own commas
+SENTENCE = "_sentence"  # the end of the keys of sentences, which make a text again in another language
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Ch
         wrong = [
             f"{where}/trial.json: {name} is {_short(of(recorded))}, the raw data give {_short(of(judged))}"
             for where, (recorded, judged) in pairs.items()
-            if _plain(of(recorded)) != _plain(of(judged))
+            if not _same(_plain(of(recorded)), _plain(of(judged)))
         ]
         return _result(rule, wrong, f"{name} of {len(pairs)} trials", f"trials/*/*/{file}")
 
@@ -248,6 +249,27 @@ def _plain(value: object) -> object:
     """
     written = THOUSANDS.sub("", json.dumps(value, default=as_json))
     return json.loads(written, parse_float=lambda digits: float(f"{float(digits):.9g}"))
+
+
+def _same(recorded: object, judged: object) -> bool:
+    """Whether two values in JSON are equal; records of earlier versions have texts without their sentences."""
+    return recorded == judged or _texts_only(recorded, empty_only=True) in (
+        _texts_only(judged, empty_only=True),
+        _texts_only(judged),
+    )
+
+
+def _texts_only(value: object, *, empty_only: bool = False) -> object:
+    """Return a value in JSON without its sentences; with `empty_only` those that are there stay."""
+    if isinstance(value, list):
+        return [_texts_only(each, empty_only=empty_only) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _texts_only(each, empty_only=empty_only)
+        for name, each in value.items()
+        if not name.endswith(SENTENCE) or (empty_only and each)
+    }
 
 
 def _short(value: object) -> str:

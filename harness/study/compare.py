@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.grid.load_generators import BY_NAME, LOAD_GENERATORS
+from harness.language import joined, messages, tr
 from harness.records.directory import StudyDirectory
 from harness.records.environment import Environment
 from harness.records.study import Configuration, StudyRecord
@@ -25,18 +26,19 @@ from harness.summarise.statistics.intervals import Interval
 from harness.summarise.summary import Summary, summarise_directory
 
 # A difference in one of these makes throughputs incomparable, unless its effect is the question.
-DECISIVE = (
-    ("machine.cpu", "CPU model"),
-    ("machine.cores", "number of cores"),
-    ("machine.kernel", "kernel"),
-    ("hosts", "hosts' machines"),
-    ("docker", "Docker engine"),
-    ("balancer", "balancer"),
-    *((kind.name, kind.shown) for kind in LOAD_GENERATORS),
-    ("image_digests", "images"),
+DECISIVE = messages(
+    {
+        "machine.cpu": "CPU model",
+        "machine.cores": "number of cores",
+        "machine.kernel": "kernel",
+        "hosts": "hosts' machines",
+        "docker": "Docker engine",
+        "balancer": "balancer",
+    }
 )
-PLATFORM = "a platform that the user runs"
-NO_COMMON_CELL = "the studies have no common cell, and no capacity of a common topology"
+IMAGES = messages("images")
+PLATFORM = messages("a platform that the user runs")
+OWN = messages("deployed by the study")
 DECISIVE_GRID_KEYS = frozenset({"load", "request", "traffic", "load_generator", "evidence"})
 IGNORED_GRID_KEYS = frozenset({"name", "factors", "repeats", "seed", "budget"})
 
@@ -105,15 +107,15 @@ def compare(first: ComparedStudy, later: ComparedStudy) -> Comparison:
     topologies = capacities.pairs_of(first.summary.capacities, later.summary.capacities)
     if first.summary.grid.objectives != later.summary.grid.objectives:
         topologies = []  # capacities under other objectives
-    only_one = [f"{cell.name}: only in {first.name}" for key, cell in before.items() if key not in after]
-    only_one += [f"{cell.name}: only in {later.name}" for key, cell in after.items() if key not in before]
+    only_one = [_only(cell, first) for key, cell in before.items() if key not in after]
+    only_one += [_only(cell, later) for key, cell in after.items() if key not in before]
     machines = None if speed.speed is None else speed.speed.ratio()
     return Comparison(
         before=first.name,
         after=later.name,
         reasons=environment_reasons
         + configuration_reasons
-        + ([] if ratios or topologies else ["the studies have no common cell"]),
+        + ([] if ratios or topologies else [tr("the studies have no common cell")]),
         differences=differences,
         unknown=unknown,
         ratios=ratios,
@@ -125,6 +127,10 @@ def compare(first: ComparedStudy, later: ComparedStudy) -> Comparison:
     )
 
 
+def _only(cell: CellSummary, study: ComparedStudy) -> str:
+    return tr("{cell}: only in {study}", cell=cell.name, study=study.name)
+
+
 def _by_levels(study: ComparedStudy) -> dict[tuple[tuple[str, Any], ...], CellSummary]:
     return {tuple(cell.cell.items()): cell for cell in study.summary.cells}
 
@@ -132,18 +138,24 @@ def _by_levels(study: ComparedStudy) -> dict[tuple[tuple[str, Any], ...], CellSu
 def _configuration(first: StudyRecord, later: StudyRecord) -> tuple[list[str], list[str]]:
     """Return differences that make the studies incomparable, and all other differences."""
     reasons, differences = [], []
-    sides = [PLATFORM if each.nominal_grid.platform else "deployed by the study" for each in (first, later)]
+    sides = [tr(PLATFORM if each.nominal_grid.platform else OWN) for each in (first, later)]
     if sides[0] != sides[1]:
-        reasons.append(f"balancer and servers: {sides[0]} → {sides[1]}")
+        reasons.append(tr("balancer and servers: {before} → {after}", before=sides[0], after=sides[1]))
     if first.kind != later.kind:
-        reasons.append(f"kind of hosts: {first.kind} → {later.kind}")
+        reasons.append(tr("kind of hosts: {before} → {after}", before=first.kind, after=later.kind))
     for difference in identity.differences(_with_defaults(first), _with_defaults(later)):
         if difference.grid_key in DECISIVE_GRID_KEYS or difference.key[0] == "files":
             reasons.append(str(difference.without_grid))
         elif difference.grid_key not in IGNORED_GRID_KEYS:
             differences.append(str(difference.without_grid))
     if first.factor != later.factor:
-        reasons.append(f"time factor: {first.factor:g} → {later.factor:g}, so the rates cannot be compared")
+        reasons.append(
+            tr(
+                "time factor: {before:g} → {after:g}, so the rates cannot be compared",
+                before=first.factor,
+                after=later.factor,
+            )
+        )
     return reasons, differences
 
 
@@ -152,31 +164,42 @@ def _with_defaults(record: StudyRecord) -> Configuration:
     return record.configuration.model_copy(update={"grid": record.nominal_grid.model_dump(mode="json", by_alias=True)})
 
 
+LOAD_LIMITED = messages(
+    "the machines’ own speed changed by {change}, measured as the CPU time per request of {roles}, the same builds in "
+    "both studies, in cells that are load-limited in both studies. The servers may follow this change or not: each "
+    "conclusion is valid in both cases"
+)
+ALL_CELLS = messages(
+    "the machines’ own speed changed by {change}, measured as the CPU time per request of {roles}, the same builds in "
+    "both studies. The servers may follow this change or not: each conclusion is valid in both cases"
+)
+
+
 def _machines(ratio: Interval | None, found: machine_change.MachineChange) -> str:
     """Return what is known of the machines' own speed, as a sentence."""
     if ratio is None:
-        return (
-            f"the machines’ own speed is not known: {found.reason}. A difference may come from the change, from the "
-            "machines, or from both"
+        return tr(
+            "the machines’ own speed is not known: {reason}. A difference may come from the change, from the machines, "
+            "or from both",
+            reason=found.reason,
         )
-    roles = " and ".join(found.roles)
-    where = ", in cells that are load-limited in both studies" if found.load_limited else ""
-    return (
-        f"the machines’ own speed changed by {studies.change(ratio)}, measured as the CPU time per request of {roles}, "
-        f"the same builds in both studies{where}. The servers may follow this change or not: each conclusion is valid "
-        "in both cases"
+    return tr(
+        LOAD_LIMITED if found.load_limited else ALL_CELLS,
+        change=studies.change(ratio),
+        roles=tr(joined([tr(role) for role in found.roles])),
     )
 
 
 def _recommendation(first: StudyRecord, later: StudyRecord) -> str:
     """Recommend to compare builds within one study, with the studies' own images where they are known."""
     if first.nominal_grid.platform or later.nominal_grid.platform:
-        return "Two studies cannot exclude that the platform or the machines changed between them"
+        return tr("Two studies cannot exclude that the platform or the machines changed between them")
     images = [_image(record) for record in (first, later)]
     levels = ", ".join(images) if all(images) and images[0] != images[1] else "OLD, NEW"
-    return (
+    return tr(
         "Two studies cannot exclude that the machines changed between them. To compare builds, measure both in the "
-        f"blocks of one study: factors: {{ml_server_image: [{levels}]}}"
+        "blocks of one study: {factors}",
+        factors=f"factors: {{ml_server_image: [{levels}]}}",
     )
 
 
@@ -191,17 +214,24 @@ def _environment(old: Environment, new: Environment) -> tuple[list[str], list[st
     reasons: list[str] = []
     unknown: list[str] = []
     old_values, new_values = (_decisive_values(environment) for environment in (old, new))
-    for key, name in DECISIVE:
+    for key, name in _decisive().items():
         before, after = old_values.get(key), new_values.get(key)
         if not before and not after:
             if key in ("machine.cpu", "balancer", "image_digests"):
-                unknown.append(f"{name}: not recorded in either study")
+                unknown.append(tr("{name}: not recorded in either study", name=name))
         elif not before or not after:
-            (reasons if key in BY_NAME else unknown).append(f"{name}: recorded in one study only ({before or after})")
+            once = tr("{name}: recorded in one study only ({value})", name=name, value=before or after)
+            (reasons if key in BY_NAME else unknown).append(once)
         elif before != after:
             reasons.append(f"{name}: {before} → {after}")
-    unknown.append("other programs on these machines, their temperature and their neighbours: never recorded")
+    unknown.append(tr("other programs on these machines, their temperature and their neighbours: never recorded"))
     return reasons, unknown
+
+
+def _decisive() -> dict[str, str]:
+    """Return key → name of everything that makes throughputs incomparable, in the order of the reasons."""
+    of_machines = {key: tr(name) for key, name in DECISIVE.items()}
+    return {**of_machines, **{kind.name: kind.shown for kind in LOAD_GENERATORS}, "image_digests": tr(IMAGES)}
 
 
 def _decisive_values(environment: Environment) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def order_and_stopping(study: StudyRecord, grid: Grid, records: Mapping[str, Tri
     if tuple(trial.path for trial in planned) != study.plan:
         problems.append("the order of the trials does not follow from the seed, the stopping rule and the trials")
     recorded = study.stopping.decision if study.stopping else None
-    if recorded and decision and recorded != decision:
+    if recorded and decision and not recorded.is_same(decision):
         problems.append(f"the recorded stopping reason is {recorded.why!r}, the trials give {decision.why!r}")
     return problems
 

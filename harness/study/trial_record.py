@@ -13,6 +13,7 @@ from harness.balancers.balancer import Balancer
 from harness.deploy.inventory.hosts import Host
 from harness.grid.schema import Grid
 from harness.judge import balancing, latency_stats, observation, window_stats
+from harness.judge.rules import unavailable
 from harness.observe import views
 from harness.observe.systemd import ContainerState
 from harness.observe.watch import Watcher
@@ -244,12 +245,12 @@ def _unavailable(grid: Grid, balancer: Balancer, result: LoadResult) -> dict[str
     """Return rule → why it cannot be evaluated."""
     found = dict(balancer.unavailable)
     if grid.balancer_of({}) is not balancer:
-        found.setdefault("E7", f"the ceiling was measured behind {grid.balancer_of({}).shown}")
+        found.setdefault("E7", grid.balancer_of({}).ceiling_elsewhere)
     if not grid.has_script:
         return found
-    found |= {"E7": "the ceiling of generator and balancer is not measured with a Locust script"}
+    found |= {"E7": unavailable.NO_CEILING_OF_SCRIPT}
     if result.streams:
-        found["E5"] = "the script streams responses, whose ends are not measured: requests in flight are not compared"
+        found["E5"] = unavailable.STREAMS
     return found
 
 

@@ -100,7 +100,7 @@ def of_capacities(capacities: Sequence[Capacity]) -> tuple[bool, str]:
         passed = passed and abs(error) <= LARGEST_CAPACITY_ERROR and (near or one.low <= truth <= one.high)
         found.append(
             tr(
-                "{value:.1f}/s [{low:.1f}, {high:.1f}] for {truth:.1f} (error {error})",
+                "{value:,.1f}/s [{low:,.1f}, {high:,.1f}] for {truth:,.1f} (error {error})",
                 value=one.value,
                 low=one.low,
                 high=one.high,

@@ -74,7 +74,7 @@ def _p95(cell: CellSummary, what: str, limit_s: float, p95_ms: float | None, cla
     late = "" if not cell.lateness or p95_ms is not None else tr(": the load generator was late in all trials")
     got = tr("not measured{late}", late=late) if p95_ms is None else f"{p95_ms:,.0f} ms"
     text = tr(
-        "{name}: {what} {got}, objective at most {limit_s:.0f} ms",
+        "{name}: {what} {got}, objective at most {limit_s:,.0f} ms",
         name=cell.name,
         what=what,
         got=got,

@@ -112,7 +112,7 @@ class Failed:
             return ""
         why = balancer.own_response(status, self.exchange.server, self.exchange.begins, logged)
         if not why and status in balancing.SESSION_STATUSES and servers > 1:
-            why = balancing.sessions_hint(servers, balancer)
+            why = str(balancing.sessions_hint(servers, balancer))
         return f". {why}" if why else ""
 
 

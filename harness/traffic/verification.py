@@ -107,7 +107,7 @@ def _explained(context: TrafficContext, cell: Cell, wrong: _Unexpected) -> str:
     balancer = context.grid.balancer_of(cell.by_name)
     why = balancer.own_response(status, wrong.response.headers.get("X-Study-Server", ""), wrong.text, logged)
     if not why and status in balancing.SESSION_STATUSES and cell.servers > 1:
-        why = balancing.sessions_hint(cell.servers, balancer)
+        why = str(balancing.sessions_hint(cell.servers, balancer))
     return f". {why}" if why else ""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.grid.load import LOAD_FACTORS
+from harness.judge import timing
 from harness.language import tr
 from harness.records.series import Sample
 from harness.records.trial import Outcome, TrialData
@@ -101,11 +102,11 @@ def _marks(trials: Sequence[TrialData], to_s: float) -> Rows:
 def _timeline(data: TrialData) -> list[tuple[float, str]]:
     """The events of a trial. Planned failures are one event without names: other servers fail in other blocks."""
     record = data.record
-    happened = list(record.figures.timeline) if record.figures else []
+    happened = timing.events(record)
     failure = record.context.server_failure if record.context else None
     if not failure or not failure.stopped_s:
         return happened
-    planned = {f"{server} stopped" for server in failure.stopped_s}
+    planned = {tr("{server} stopped", server=server) for server in failure.stopped_s}
     stops = [at for at, what in happened if what in planned]
     others = [event for event in happened if event[1] not in planned]
     return (

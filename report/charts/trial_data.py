@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.judge import timing
 from harness.language import tr
 from harness.records.series import Sample
 from harness.records.trial import TrialData
@@ -53,7 +54,7 @@ def _columns(cells: Sequence[CellSummary], trials: Mapping[str, TrialData]) -> d
 
 def _trial(path: str, data: TrialData, step: int) -> dict[str, Any]:
     record, samples = data.record, data.samples
-    figures, window = record.figures, record.window
+    window = record.window
     percentiles = record.latency_ms
     return {
         "trial": path,
@@ -66,8 +67,8 @@ def _trial(path: str, data: TrialData, step: int) -> dict[str, Any]:
         "ms": _means(samples, step, lambda s: s.mean_ms),
         "percentiles": {p: _rounded(ms) for p in PERCENTILES if (ms := percentiles.get(p)) is not None},
         "hosts": _utilization(data, step),
-        "events": [[at, what] for at, what in (figures.timeline if figures else ())],
-        "findings": [f"{finding.rule} {finding.severity}: {finding.cause}" for finding in record.findings],
+        "events": [[at, what] for at, what in timing.events(record)],
+        "findings": [f"{each.rule} {tr(each.severity)}: {each.cause_text}" for each in record.findings],
     }
 
 

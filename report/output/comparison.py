@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from harness.language import ENGLISH, Language, messages, tr, use
 from harness.study.compare import Comparison
 from harness.summarise.comparison.attribution import RatioBound
 from harness.summarise.comparison.capacities import CapacityRatio
@@ -14,19 +15,21 @@ from report import format as text
 from report.elements import Table
 from report.output.html import TEMPLATES, stylesheet, unbroken
 
-COLUMNS = [
-    "cell",
-    "before",
-    "after",
-    "ratio",
-    "95 % interval",
-    "simultaneous",
-    "machine speed removed",
-    "k",
-    "bottleneck",
-    "conclusion",
-    "reason",
-]
+COLUMNS = messages(
+    [
+        "cell",
+        "before",
+        "after",
+        "ratio",
+        "95 % interval",
+        "simultaneous",
+        "machine speed removed",
+        "k",
+        "bottleneck",
+        "conclusion",
+        "reason",
+    ]
+)
 SHORT = (
     "cell",
     "before",
@@ -37,7 +40,7 @@ SHORT = (
     "bottleneck",
 )  # on a terminal, with `conclusions` below
 
-CAPACITIES = ["capacity of", "before", "after", "ratio", "simultaneous", "blocks", "conclusion", "reason"]
+CAPACITIES = messages(["capacity of", "before", "after", "ratio", "simultaneous", "blocks", "conclusion", "reason"])
 
 
 def cell_name(ratio: StudyRatio) -> str:
@@ -112,7 +115,7 @@ def table(one: Comparison) -> Table:
             text.ratio_interval(ratio.simultaneous),
             text.ratio_interval(ratio.corrected),
             f"{ratio.before.usable}, {ratio.after.usable}",
-            f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
+            f"{tr(ratio.before.bottleneck)} → {tr(ratio.after.bottleneck)}",
             ratio.conclusion_text,
             ratio.obstacle.text if ratio.obstacle else text.NOTHING,
         ]
@@ -131,13 +134,18 @@ def remarks(one: Comparison) -> list[str]:
     return [*found, *one.only_one, one.machine_speed_text, one.recommendation]
 
 
-def html(found: list[Comparison]) -> str:
-    """One page that needs no network."""
+def html(found: list[Comparison], language: Language = ENGLISH) -> str:
+    """One page that needs no network, of comparisons whose texts are in the same language."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, finalize=unbroken
     )
+    environment.globals.update(tr=tr)
     page = environment.get_template("comparison.html.j2")
-    return page.render(
-        sections=[{"one": one, "table": table(one), "capacities": capacity_table(one)} for one in found],
-        style=stylesheet(),
-    )
+    with use(language):
+        sections = [{"one": one, "table": table(one), "capacities": capacity_table(one)} for one in found]
+        whole = page.render(sections=sections, style=stylesheet(), language=language.code)
+        if language is ENGLISH:
+            return whole
+        from report.output import hangul  # its library is large
+
+        return page.render(sections=sections, style=hangul.faces(whole) + stylesheet(), language=language.code)

@@ -51,7 +51,7 @@ def _ceiling(found: Ceiling | None) -> str:
     if not found:
         return tr("not measured")
     if not found.per_s:
-        return tr("unknown ({why})", why=found.why)
+        return tr("unknown ({why})", why=tr(found.why) if found.why else "")
     best = tr("the best of {listed}; ", listed=", ".join(map(text.rate, found.tries))) if len(found.tries) > 1 else ""
     return tr(
         "load generator and balancer reach {per_s} req/s without servers ({best}{users} users "

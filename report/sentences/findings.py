@@ -28,7 +28,7 @@ def sentences(summary: Summary, study: StudyRecord) -> list[str]:
         *_calibration(summary),
         *_affected_cells(cells),
         *_invalid_trials(cells),
-        *(_sentence(finding.cause, finding.next_step) for finding in summary.findings),
+        *(_sentence(finding.cause_text, finding.next_step_text) for finding in summary.findings),
         *imprecise,
         *_dependencies(cells),
         *_too_little_load(gains, cells, summary.grid),
@@ -112,7 +112,7 @@ def _imprecise(summary: Summary, study: StudyRecord) -> list[str]:
     if rule is None or rule.decision is None or not rule.decision.imprecise:
         return []
     narrower = _narrower(summary, _widest(summary.gains), rule.until or TARGET)
-    return [_sentence(tr("imprecise: {why}", why=rule.decision.why), narrower)]
+    return [_sentence(tr("imprecise: {why}", why=rule.decision.why_text), narrower)]
 
 
 def _wide(summary: Summary) -> list[str]:

@@ -34,4 +34,4 @@ def in_short(found: EvidenceGrade) -> str:
 
 def of_study(found: EvidenceGrade | None) -> str:
     """The rules of the whole study that are not available, with their reasons; empty without any."""
-    return "; ".join(f"{rule}: {why}" for rule, why in found.of_study.items()) if found else ""
+    return "; ".join(f"{rule}: {tr(why)}" for rule, why in found.of_study.items()) if found else ""

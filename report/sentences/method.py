@@ -105,7 +105,7 @@ def _stopping(study: StudyRecord) -> str:
     """The stopping rule of the study, and its decision."""
     rule = study.stopping
     if rule is not None and study.nominal_grid.gate is not None:
-        decided = f": {rule.decision.why}" if rule.decision else ""
+        decided = f": {rule.decision.why_text}" if rule.decision else ""
         return tr(
             "; from {min} to {max} blocks until the gate is decided{decided}",
             min=rule.min,
@@ -120,7 +120,7 @@ def _stopping(study: StudyRecord) -> str:
         max=rule.max,
         until=rule.until,
     )
-    return until + (f": {rule.decision.why}" if rule.decision and rule.decision.why else "")
+    return until + (f": {rule.decision.why_text}" if rule.decision and rule.decision.why else "")
 
 
 def _load(summary: Summary) -> str:

@@ -41,12 +41,12 @@ def _rule_row(rule: Rule, judged: Sequence[TrialRecord], limits: Thresholds, *, 
         reason = record.context.unavailable.get(rule.id) if record.context else None
         lacking += reason is not None
         skipped += reason is not None and not _is_partly_judged(rule, record)
-        own = [finding for finding in mine if reason is None or finding.cause != unavailable.cause(reason)]
+        own = [finding for finding in mine if reason is None or finding.cause != str(unavailable.cause(reason))]
         worst = next((severity for severity in STATES if any(f.severity == severity for f in own)), None)
         if worst is not None:
             counts[worst] += 1
         for finding in mine:
-            examples.setdefault(finding.severity, finding.cause)
+            examples.setdefault(finding.severity, finding.cause_text)
     applied = len(judged) - skipped
     violated = counts[Severity.INVALID] + counts[Severity.WARNING]
     findings = [f"{tr(state)}: {phrases.count(counts[s], 'trial')}" for s, state in STATES.items() if counts[s]]

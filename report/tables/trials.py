@@ -54,7 +54,7 @@ def _row(path: str, record: TrialRecord, *, is_open: bool) -> list[str]:
         _punctuality(record, is_open=is_open),
         tr(record.outcome),
         tr(record.bottleneck.component) if record.bottleneck else text.NOTHING,
-        "; ".join(f"{finding.rule} {finding.cause}" for finding in record.findings) or record.cause,
+        "; ".join(f"{finding.rule} {finding.cause_text}" for finding in record.findings) or record.cause,
     ]
 
 

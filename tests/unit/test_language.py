@@ -90,6 +90,7 @@ ALLOWED: list[tuple[str, str, str]] = [
     ("docs/explanation/evidence.md", "refused connections", "the network's own term"),
     ("service/faults.py", "so much CPU time", "an amount that the next words define"),
     ("docs/reference/files.md", "`refused`", "a kind of failure, by the network's own term"),
+    ("harness/judge/failure_share.py", '"{count} refused"', "a kind of failure, by the network's own term"),
     ("harness/records/key_descriptions.py", "`refused`", "a kind of failure, by the network's own term"),
     ("harness/records/failure_kind.py", 'CONNECTION_REFUSED = "refused"', "the same kind of failure"),
     ("roles/locust/files/image/sending.py", 'return "refused" if', "the same kind of failure"),

@@ -105,13 +105,20 @@ def judge(seen: Observation, limits: Thresholds) -> list[Finding]:
 
 def outcome_of(findings: Sequence[Finding], died: Mapping[str, object]) -> tuple[Outcome, str]:
     """Return the trial's outcome and, unless it is ok, its cause in words."""
-    machine = next((f.cause for f in findings if f.rule == "E11" and f.severity == Severity.WARNING), "")
     for severity, outcome in ((Severity.INVALID, Outcome.INVALID), (Severity.WARNING, Outcome.WARNING)):
         if (finding := deciding(findings, severity, died=bool(died))) is not None:
-            noise = machine if severity == Severity.INVALID and finding.rule in ("E5", "E6") else ""
-            cause = f"{noise}: {finding.cause}" if noise else finding.cause
+            cause = cause_of(finding, findings)
             return (Outcome.SERVER_DOWN if died and severity == Severity.INVALID else outcome), cause
     return Outcome.OK, ""
+
+
+def cause_of(finding: Finding, findings: Sequence[Finding]) -> str:
+    """Return the cause of an outcome in words; a machine that was not quiet comes before a late generator."""
+    if finding.severity == Severity.INVALID and finding.rule in ("E5", "E6"):
+        noisy = next((f for f in findings if f.rule == "E11" and f.severity == Severity.WARNING), None)
+        if noisy is not None:
+            return f"{noisy.cause_text}: {finding.cause_text}"
+    return finding.cause_text
 
 
 def deciding(findings: Sequence[Finding], severity: Severity, *, died: bool) -> Finding | None:

@@ -8,10 +8,12 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import open_load, window_stats
 from harness.judge.observation import Observation
 from harness.judge.open_load import Offered
+from harness.judge.rules.rule import QUEUED
+from harness.language import sentence
 from harness.records.findings import Finding, Severity
 from harness.words import percent
 
-FIX = "give the load generator more CPU or more processes, or add a host to load_generators"
+FIX = sentence("give the load generator more CPU or more processes, or add a host to load_generators")
 
 
 def on_time(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
@@ -25,12 +27,15 @@ def on_time(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         return
     waited = offered.late / offered.due
     if offered.late:
-        yield Finding(
+        yield Finding.of(
             rule="E5",
             severity=Severity.WARNING,
-            cause=f"{percent(waited, 1)} of the requests waited before they were sent, because "
-            "too many were in flight; their latencies include this wait",
-            next_step="use more servers or a lower rate, or allow more requests in flight (load.in_flight)",
+            cause=sentence(
+                "{share} of the requests waited before they were sent, because too many were in flight; their "
+                "latencies include this wait",
+                share=percent(waited, 1),
+            ),
+            next_step=sentence("use more servers or a lower rate, or allow more requests in flight (load.in_flight)"),
             figure=waited,
             threshold=0,
         )
@@ -45,10 +50,10 @@ def _sent(offered: Offered, limits: Thresholds) -> Iterator[Finding]:
     share = missing / offered.due
     for severity, bound in ((Severity.INVALID, limits.offered_invalid), (Severity.WARNING, limits.offered_warning)):
         if share > bound and missing > limits.offered_count:
-            yield Finding(
+            yield Finding.of(
                 rule="E5",
                 severity=severity,
-                cause=f"{percent(share, 1)} of the due requests were not sent in the window",
+                cause=sentence("{share} of the due requests were not sent in the window", share=percent(share, 1)),
                 next_step=FIX,
                 figure=share,
                 threshold=bound,
@@ -61,11 +66,15 @@ def _late(seen: Observation, offered: Offered, limits: Thresholds) -> Iterator[F
     mean_s, late_s = window_stats.mean_latency_s(seen.window), offered.delay_p99_s
     allowed_s = max(limits.send_delay, limits.send_delay_share * (mean_s or 0.0))
     if late_s is not None and late_s > allowed_s:
-        yield Finding(
+        yield Finding.of(
             rule="E5",
             severity=Severity.WARNING,
-            cause=f"1 % of the requests were sent {late_s * 1000:,.1f} ms late or more, above {allowed_s * 1000:,.1f} "
-            "ms: latencies are uncertain by this delay",
+            cause=sentence(
+                "1 % of the requests were sent {late_ms:,.1f} ms late or more, above {allowed_ms:,.1f} ms: latencies "
+                "are uncertain by this delay",
+                late_ms=late_s * 1000,
+                allowed_ms=allowed_s * 1000,
+            ),
             next_step=FIX,
             figure=late_s,
             threshold=allowed_s,
@@ -79,12 +88,14 @@ def _direct(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         return
     allowed_s = max(limits.send_delay, limits.in_flight_gap * (mean_s or 0.0))
     if abs(outside_s) > allowed_s:
-        yield Finding(
+        yield Finding.of(
             rule="E5",
             severity=Severity.INVALID,
-            cause=f"the generator counts requests in flight for {outside_s * 1000:,.0f} ms more than the balancer does",
-            next_step="requests queue before they reach the balancer; check its connection limits and the generator's "
-            "CPU",
+            cause=sentence(
+                "the generator counts requests in flight for {longer_ms:,.0f} ms more than the balancer does",
+                longer_ms=outside_s * 1000,
+            ),
+            next_step=sentence(QUEUED),
             figure=outside_s,
             threshold=allowed_s,
         )

@@ -9,6 +9,7 @@ from harness.judge import latency_stats
 from harness.judge.figures import in_window
 from harness.judge.host_usage import foreign_share
 from harness.judge.observation import Observation
+from harness.language import Sentence, sentence
 from harness.records.findings import Finding, Severity
 from harness.words import percent
 
@@ -25,32 +26,54 @@ def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             continue
         mean, high = sum(steal) / len(steal), latency_stats.nearest_rank(steal, 0.99)
         if mean > limits.steal_mean or high > limits.steal_high:
-            yield Finding(
+            yield Finding.of(
                 rule="E11",
                 severity=severe,
-                cause=f"{machine}: the hypervisor took {percent(mean, 1)} of the CPU on average, {percent(high, 1)} "
-                "at p99",
-                next_step="use another instance type or host, or unlimited credits for burstable instances",
+                cause=sentence(
+                    "{machine}: the hypervisor took {mean} of the CPU on average, {high} at p99",
+                    machine=machine,
+                    mean=percent(mean, 1),
+                    high=percent(high, 1),
+                ),
+                next_step=sentence("use another instance type or host, or unlimited credits for burstable instances"),
                 figure=mean,
                 threshold=limits.steal_mean,
             )
         foreign = foreign_share(seen, machine)
         if foreign is not None and foreign > limits.foreign_cpu:
-            yield Finding(
+            yield Finding.of(
                 rule="E11",
                 severity=Severity.WARNING if is_known else Severity.NOTE,
-                cause=f"{machine}: the CPU utilization by processes outside the study was {percent(foreign)}"
-                + ("" if is_known else ", which may be those of the platform"),
-                next_step="find these processes (top), and repeat the study when the machine is quiet",
+                cause=_foreign(machine, foreign, is_known=is_known),
+                next_step=sentence("find these processes (top), and repeat the study when the machine is quiet"),
                 figure=foreign,
                 threshold=limits.foreign_cpu,
             )
     models = {host: model for host, model in seen.cpu_models.items() if host in seen.expected_servers}
     if len(set(models.values())) > 1:
-        shown = "; ".join(f"{host}: {model}" for host, model in models.items())
-        yield Finding(
+        yield Finding.of(
             rule="E11",
             severity=Severity.WARNING,
-            cause=f"the servers' processors differ: {shown}",
-            next_step="use machines of one type for the servers",
+            cause=sentence(
+                "the servers' processors differ: {models}",
+                models="; ".join(f"{host}: {model}" for host, model in models.items()),
+            ),
+            next_step=sentence("use machines of one type for the servers"),
         )
+
+
+def _foreign(machine: str, share: float, *, is_known: bool) -> Sentence:
+    return (
+        sentence(
+            "{machine}: the CPU utilization by processes outside the study was {share}",
+            machine=machine,
+            share=percent(share),
+        )
+        if is_known
+        else sentence(
+            "{machine}: the CPU utilization by processes outside the study was {share}, which may be those of the "
+            "platform",
+            machine=machine,
+            share=percent(share),
+        )
+    )

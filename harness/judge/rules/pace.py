@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from harness.grid.thresholds import Thresholds
 from harness.judge import pacing
 from harness.judge.observation import Observation
+from harness.language import sentence
 from harness.records.findings import Finding, Severity
 from harness.words import percent
 
-TOO_SLOW = "this machine is too slow for the requested lab"
-FIX = "stop other programs here, use more time scaling (lab_time_scaling), or lower lab_server_capacity"
+FIX = sentence("stop other programs here, use more time scaling (lab_time_scaling), or lower lab_server_capacity")
 
 
 def kept_rate(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
@@ -22,10 +22,14 @@ def kept_rate(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """
     lost, late = pacing.slots_lost(seen), pacing.largest_delay(seen)
     if lost is not None and lost[1] > limits.slots_lost:
-        yield Finding(
+        yield Finding.of(
             rule="E23",
             severity=Severity.INVALID,
-            cause=f"{TOO_SLOW}: {lost[0]} had no CPU for {percent(lost[1], 1)} of its slot time",
+            cause=sentence(
+                "this machine is too slow for the requested lab: {server} had no CPU for {share} of its slot time",
+                server=lost[0],
+                share=percent(lost[1], 1),
+            ),
             next_step=FIX,
             figure=lost[1],
             threshold=limits.slots_lost,
@@ -38,11 +42,15 @@ def kept_rate(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if seen.rate_per_s is not None:  # an open load does not wait: only latencies are uncertain
         allowed_s = max(limits.send_delay, allowed_s)
     if late[1] > allowed_s:
-        yield Finding(
+        yield Finding.of(
             rule="E23",
             severity=Severity.INVALID if seen.rate_per_s is None else Severity.WARNING,
-            cause=f"{TOO_SLOW}: {late[0]} responded {late[1] * 1000:.0f} ms after a slot's end although others were "
-            "idle",
+            cause=sentence(
+                "this machine is too slow for the requested lab: {server} responded {late_ms:,.0f} ms after a slot's "
+                "end although others were idle",
+                server=late[0],
+                late_ms=late[1] * 1000,
+            ),
             next_step=FIX,
             figure=late[1],
             threshold=allowed_s,

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from harness.grid.load import RATE
 from harness.grid.thresholds import Thresholds, of_rule
 from harness.judge.observation import Observation
+from harness.language import Sentence, messages, sentence
 from harness.records.findings import Finding
 
 Apply = Callable[[Observation, Thresholds], Iterator[Finding]]
+QUEUED = messages("requests queue before they reach the balancer; check its connection limits and the generator's CPU")
 
 
-def less_load(seen: Observation) -> str:
+def less_load(seen: Observation) -> Sentence:
     """Return the way to a smaller load, in words."""
-    return "fewer users" if seen.rate_per_s is None else "a lower rate"
+    return sentence("fewer users" if seen.rate_per_s is None else "a lower rate")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.grid.thresholds import Thresholds
 from harness.judge import figures
 from harness.judge.observation import Observation
+from harness.language import Sentence, sentence
 from harness.records.findings import Finding, Severity
 from harness.words import percent
 
@@ -19,26 +20,33 @@ def whole(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     last = max(seconds, default=-1)
     gaps = sorted(set(range(last + 1)) - set(seconds))
     if not seconds or gaps or len(set(seconds)) < len(seconds) or last + 1 < seen.window_to_s - 1:
-        what = f"seconds {gaps[:5]} are missing" if gaps else f"the series has {len(seconds)} rows up to second {last}"
-        if not seconds:
-            what = "it is empty"
-        yield Finding(
+        yield Finding.of(
             rule="E3",
             severity=Severity.INVALID,
-            cause=f"the series is incomplete: {what}",
-            next_step="repeat the trial",
+            cause=_incomplete(seconds, gaps),
+            next_step=sentence("repeat the trial"),
             figure=len(gaps),
             threshold=0,
         )
     if seen.lost_workers:
-        yield Finding(
+        yield Finding.of(
             rule="E3",
             severity=Severity.INVALID,
-            cause=f"{seen.lost_workers} generator processes were lost",
-            next_step="check the generator's log",
+            cause=sentence("{count} generator processes were lost", count=seen.lost_workers),
+            next_step=sentence("check the generator's log"),
             figure=seen.lost_workers,
             threshold=0,
         )
+
+
+def _incomplete(seconds: Sequence[int], gaps: Sequence[int]) -> Sentence:
+    if not seconds:
+        return sentence("the series is incomplete: it is empty")
+    if gaps:
+        return sentence("the series is incomplete: seconds [{seconds}] are missing", seconds=list(gaps[:5]))
+    return sentence(
+        "the series is incomplete: the series has {rows} rows up to second {last}", rows=len(seconds), last=max(seconds)
+    )
 
 
 def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
@@ -50,12 +58,17 @@ def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     poorest = min((counts[host] / max(spans[host], 1) for host in seen.caps), default=1.0)
     silent = [host for host in seen.caps if counts[host] < limits.readings * spans[host]]
     if silent and not seen.died:
-        yield Finding(
+        yield Finding.of(
             rule="E3",
             severity=Severity.WARNING,
-            cause=f"the CPU usage of {', '.join(silent)} was read in fewer than {percent(limits.readings)} of the "
-            "seconds",
-            next_step="check `docker stats` on that host; study.py doctor finds problems of the container engine",
+            cause=sentence(
+                "the CPU usage of {hosts} was read in fewer than {share} of the seconds",
+                hosts=silent,
+                share=percent(limits.readings),
+            ),
+            next_step=sentence(
+                "check `docker stats` on that host; study.py doctor finds problems of the container engine"
+            ),
             figure=poorest,
             threshold=limits.readings,
         )
@@ -66,11 +79,16 @@ def steady(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     drift = figures.drift(seen)
     change = None if drift is None else math.expm1(drift)  # a share, as a cell's is
     if change is not None and abs(change) > limits.drift:
-        yield Finding(
+        yield Finding.of(
             rule="E10",
             severity=Severity.NOTE,
-            cause=f"throughput changed by {percent(change, 1)} from the first to the second half of the window",
-            next_step="none, unless the cell's other trials change the same way; then use a longer ramp_up or duration",
+            cause=sentence(
+                "throughput changed by {change} from the first to the second half of the window",
+                change=percent(change, 1),
+            ),
+            next_step=sentence(
+                "none, unless the cell's other trials change the same way; then use a longer ramp_up or duration"
+            ),
             figure=change,
             threshold=limits.drift,
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from harness.grid.thresholds import Thresholds
 from harness.judge import cpu_cost, figures
 from harness.judge.observation import Observation
+from harness.language import Sentence, messages, sentence
 from harness.records.failure_kind import FailureCategory, FailureKind
 from harness.records.findings import Finding, Kind, Severity
 from harness.words import percent
@@ -22,53 +23,80 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         even = evens[worst]
         if abs(shares[worst] - even) > limits.balance:
             shown = ", ".join(f"{name} {percent(share, 1)}" for name, share in shares.items())
-            method = seen.balancing.method
-            yield Finding(
+            yield Finding.of(
                 rule="E12",
                 severity=Severity.WARNING if seen.balancing.even else Severity.NOTE,
-                cause=f"the balancer's shares differ from {percent(even, 1)}: {shown}"
+                cause=sentence(
+                    "the balancer's shares differ from {even}: {shares}", even=percent(even, 1), shares=shown
+                )
                 if seen.balancing.even
-                else f"{method} gave the servers different shares, as expected: {shown}",
-                next_step="check for removed servers (max_fails), weights, or sticky connections"
+                else sentence(
+                    "{method} gave the servers different shares, as expected: {shares}",
+                    method=seen.balancing.method,
+                    shares=shown,
+                ),
+                next_step=sentence("check for removed servers (max_fails), weights, or sticky connections")
                 if seen.balancing.even
-                else "",
+                else None,
                 figure=abs(shares[worst] - even),
                 threshold=limits.balance,
                 kind=Kind.UNEVEN_SHARES,
             )
     retried = seen.balancer.retried
     if retried and not seen.stopped:  # retries after a server failure are expected
-        yield Finding(
+        yield Finding.of(
             rule="E12",
             severity=Severity.WARNING,
-            cause=f"{retried:,} requests were retried at another server",
-            next_step="check the servers' logs for failed connections",
+            cause=sentence("{count} requests were retried at another server", count=retried),
+            next_step=sentence("check the servers' logs for failed connections"),
             figure=retried,
             threshold=0,
         )
     # A note: a few long requests may be the cause; the cell's trials show whether it is the server.
     slow = cpu_cost.most_expensive(seen)
     if slow is not None and slow.times > limits.slow_server:
-        spent = "slot" if seen.pacing else "CPU"
-        yield Finding(
+        yield Finding.of(
             rule="E12",
             severity=Severity.NOTE,
-            cause=f"{slow.server} needed {slow.times:.1f} times as much {spent} time per request as the cheapest "
-            f"server{' of its type' if seen.type_of else ''} in this trial: "
-            + (
-                "with round robin the slowest server limits all"
-                if seen.balancing.even
-                else f"{seen.balancing.method} keeps users at it, and they wait longer than the others"
-                if seen.balancing.sticky
-                else f"{seen.balancing.method} sends it fewer requests, and it adds less throughput than the others"
+            cause=sentence(
+                MORE_TIME[bool(seen.pacing), bool(seen.type_of)],
+                server=slow.server,
+                times=slow.times,
+                effect=_effect_of_slow_server(seen),
             ),
-            next_step=f"check the set rate and service time of {slow.server}"
+            next_step=sentence("check the set rate and service time of {server}", server=slow.server)
             if seen.pacing
-            else f"check other programs on {slow.server}, its CPU model and its CPU cap",
+            else sentence("check other programs on {server}, its CPU model and its CPU cap", server=slow.server),
             figure=slow.times,
             threshold=limits.slow_server,
             kind=Kind.SLOW_SERVER,
         )
+
+
+MORE_TIME = messages(  # by whether servers are paced, and whether they have types
+    {
+        (False, False): "{server} needed {times:.1f} times as much CPU time per request as the cheapest server in this "
+        "trial: {effect}",
+        (False, True): "{server} needed {times:.1f} times as much CPU time per request as the cheapest server of its "
+        "type in this trial: {effect}",
+        (True, False): "{server} needed {times:.1f} times as much slot time per request as the cheapest server in this "
+        "trial: {effect}",
+        (True, True): "{server} needed {times:.1f} times as much slot time per request as the cheapest server of its "
+        "type in this trial: {effect}",
+    }
+)
+
+
+def _effect_of_slow_server(seen: Observation) -> Sentence:
+    if seen.balancing.even:
+        return sentence("with round robin the slowest server limits all")
+    if seen.balancing.sticky:
+        return sentence(
+            "{method} keeps users at it, and they wait longer than the others", method=seen.balancing.method
+        )
+    return sentence(
+        "{method} sends it fewer requests, and it adds less throughput than the others", method=seen.balancing.method
+    )
 
 
 def _even_shares(seen: Observation, shares: Mapping[str, float]) -> dict[str, float]:
@@ -99,8 +127,8 @@ def _succeeded_at_generator(seen: Observation) -> int:
     return seen.totals.get("completed", sum(s.completed for s in seen.samples))
 
 
-def _different(cause: str, next_step: str, difference: int, allowed: float) -> Finding:
-    return Finding(
+def _different(cause: Sentence, next_step: Sentence, difference: int, allowed: float) -> Finding:
+    return Finding.of(
         rule="E13", severity=Severity.INVALID, cause=cause, next_step=next_step, figure=difference, threshold=allowed
     )
 
@@ -110,16 +138,24 @@ def _generator_and_balancer(seen: Observation, allowed: float) -> Iterator[Findi
     generator, balancer = _succeeded_at_generator(seen), seen.succeeded(seen.balancer.statuses)
     if abs(generator - balancer) > allowed:
         yield _different(
-            f"the generator counts {generator} successes, the balancer {balancer}",
-            "requests were lost between generator and balancer, or the body check failed",
+            sentence(
+                "the generator counts {at_generator} successes, the balancer {at_balancer}",
+                at_generator=generator,
+                at_balancer=balancer,
+            ),
+            sentence("requests were lost between generator and balancer, or the body check failed"),
             abs(generator - balancer),
             allowed,
         )
     failed, logged = seen.totals.get("failed", 0), sum(seen.balancer.statuses.values()) - balancer
     if failed - logged > allowed:
         yield _different(
-            f"the generator counts {failed:,} failures, the balancer {logged:,}",
-            "requests failed before they reached the balancer; check the generator's log and network",
+            sentence(
+                "the generator counts {at_generator} failures, the balancer {at_balancer}",
+                at_generator=failed,
+                at_balancer=logged,
+            ),
+            sentence("requests failed before they reached the balancer; check the generator's log and network"),
             failed - logged,
             allowed,
         )
@@ -129,16 +165,19 @@ def _generator_and_servers(seen: Observation, allowed: float) -> Iterator[Findin
     """Without a balancer, compare the generator's successes with the server's own count."""
     counted = [by for by in seen.served.values() if by is not None]
     if not counted:
-        text = "the server reports no request counts; nothing was compared with the generator's"
-        yield Finding(rule="E13", severity=Severity.NOTE, cause=text, next_step="")
+        yield _not_compared(sentence("the server reports no request counts; nothing was compared with the generator's"))
         return
     generator, servers = _succeeded_at_generator(seen), sum(seen.succeeded(by) for by in counted)
     # The server may answer requests that their users gave up.
     given_up = sum(seen.failures.values())
     if not generator - allowed <= servers <= generator + given_up + seen.counted_logins + allowed:
         yield _different(
-            f"the generator counts {generator} successes, the server {servers}",
-            "requests were lost between generator and server, or the body check failed",
+            sentence(
+                "the generator counts {at_generator} successes, the server {at_server}",
+                at_generator=generator,
+                at_server=servers,
+            ),
+            sentence("requests were lost between generator and server, or the body check failed"),
             abs(servers - generator),
             allowed,
         )
@@ -156,14 +195,21 @@ def _balancer_and_servers(seen: Observation, allowed: float) -> Iterator[Finding
     if seen.stopped:
         upstreams = seen.balancer.upstreams
         balancer = sum(seen.succeeded(upstreams.get(seen.expected_servers[name], {})) for name in remaining)
-        gone = ", ".join(sorted(seen.stopped))
-        text = f"the failed {gone} reported no count; the other servers' counts were compared"
-        yield Finding(rule="E13", severity=Severity.NOTE, cause=text, next_step="")
+        yield _not_compared(
+            sentence(
+                "the failed {servers} reported no count; the other servers' counts were compared",
+                servers=sorted(seen.stopped),
+            )
+        )
     servers = sum(seen.succeeded(by) for by in counted)
     if not balancer - allowed <= servers <= balancer + given_up + seen.counted_logins + allowed:
         yield _different(
-            f"the balancer counts {balancer} successes, the servers {servers}",
-            "requests were lost between balancer and servers",
+            sentence(
+                "the balancer counts {at_balancer} successes, the servers {at_servers}",
+                at_balancer=balancer,
+                at_servers=servers,
+            ),
+            sentence("requests were lost between balancer and servers"),
             abs(servers - balancer),
             allowed,
         )
@@ -172,19 +218,20 @@ def _balancer_and_servers(seen: Observation, allowed: float) -> Iterator[Finding
 def _uncounted(seen: Observation, names: list[str], *, counts_exist: bool) -> Finding:
     """The finding for servers without a count: invalid if others have one, unless a server died."""
     if not counts_exist:
-        return Finding(
-            rule="E13",
-            severity=Severity.NOTE,
-            cause="the servers report no request counts; only generator and balancer were compared",
-            next_step="",
+        return _not_compared(
+            sentence("the servers report no request counts; only generator and balancer were compared")
         )
-    text = f"{', '.join(names)} reported no count"
     if seen.died:
-        return Finding(
-            rule="E13", severity=Severity.NOTE, cause=f"{text}; the servers' counts were not compared", next_step=""
+        return _not_compared(
+            sentence("{servers} reported no count; the servers' counts were not compared", servers=names)
         )
-    why = "check its log and network: it may have stopped responding under load"
-    return _different(f"{text}, unlike the other servers", why, len(names), 0)
+    text = sentence("{servers} reported no count, unlike the other servers", servers=names)
+    why = sentence("check its log and network: it may have stopped responding under load")
+    return _different(text, why, len(names), 0)
+
+
+def _not_compared(cause: Sentence) -> Finding:
+    return Finding.of(rule="E13", severity=Severity.NOTE, cause=cause)
 
 
 def _abandoned(seen: Observation, allowed: float) -> Iterator[Finding]:
@@ -197,8 +244,12 @@ def _abandoned(seen: Observation, allowed: float) -> Iterator[Finding]:
     logged = seen.balancer.statuses.get("499", 0)
     if abs(abandoned - logged) > allowed:
         yield _different(
-            f"the generator abandoned {abandoned:,} requests, the balancer counts {logged:,} of them",
-            "responses were lost between balancer and generator",
+            sentence(
+                "the generator abandoned {abandoned} requests, the balancer counts {counted} of them",
+                abandoned=abandoned,
+                counted=logged,
+            ),
+            sentence("responses were lost between balancer and generator"),
             abs(abandoned - logged),
             allowed,
         )
@@ -212,28 +263,38 @@ def served_by(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
         remaining = {name: address for name, address in seen.expected_servers.items() if name not in seen.stopped}
         gone = max(seen.stopped.values())
         yield from _answered(seen, seen.answers_in(0.0, seen.calm_to_s), seen.expected_servers)
-        yield from _answered(seen, seen.answers_in(math.ceil(gone), math.inf), remaining, " after the server failure")
+        yield from _answered(seen, seen.answers_in(math.ceil(gone), math.inf), remaining, after_failure=True)
     else:
         yield from _answered(seen, seen.balancer.upstreams, seen.expected_servers)
 
 
+STRANGERS = messages("servers outside the cell responded: {servers}")
+STRANGERS_AFTER_FAILURE = messages("servers outside the cell responded after the server failure: {servers}")
+SILENT = messages("servers of the cell never responded: {servers}")
+SILENT_AFTER_FAILURE = messages("servers of the cell never responded after the server failure: {servers}")
+
+
 def _answered(
-    seen: Observation, upstreams: Mapping[str, Mapping[str, int]], servers: Mapping[str, str], when: str = ""
+    seen: Observation,
+    upstreams: Mapping[str, Mapping[str, int]],
+    servers: Mapping[str, str],
+    *,
+    after_failure: bool = False,
 ) -> Iterator[Finding]:
     answered = {address for address, by in upstreams.items() if seen.succeeded(by)}
     expected = set(servers.values())
     strangers, silent = sorted(answered - expected - {"-"}), sorted(expected - answered)
     if strangers:
-        yield Finding(
+        yield Finding.of(
             rule="E14",
             severity=Severity.INVALID,
-            cause=f"servers outside the cell responded{when}: {', '.join(strangers)}",
-            next_step="repeat the trial",
+            cause=sentence(STRANGERS_AFTER_FAILURE if after_failure else STRANGERS, servers=strangers),
+            next_step=sentence("repeat the trial"),
         )
     if silent and not seen.died:
-        yield Finding(
+        yield Finding.of(
             rule="E14",
             severity=Severity.INVALID,
-            cause=f"servers of the cell never responded{when}: {', '.join(silent)}",
-            next_step="check their logs",
+            cause=sentence(SILENT_AFTER_FAILURE if after_failure else SILENT, servers=silent),
+            next_step=sentence("check their logs"),
         )

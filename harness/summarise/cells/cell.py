@@ -16,7 +16,7 @@ from harness.grid.types import Levels
 from harness.judge import bottleneck, failure_share, latency_stats, reasons, rules
 from harness.judge.balancing import Balancing
 from harness.judge.failure_share import Failing
-from harness.language import tr
+from harness.language import ENGLISH, current, tr, use
 from harness.records.findings import Finding, Severity
 from harness.records.reasons import Reason, ReasonKind
 from harness.records.trial import Component, Outcome, TrialRecord
@@ -171,7 +171,7 @@ def summarise(
     is_unsteady = bool(unsteady) and not collapsed
     outcome, cause = _outcome(records, usable, unsteady if is_unsteady else "")
     limit, why = _bottleneck(usable, slow)
-    why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
+    why = _of_death(records, cause, failing) if outcome == Outcome.SERVER_DOWN else why
     invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
     return CellSummary(
         cell=dict(cell),
@@ -263,10 +263,16 @@ def _bottleneck(usable: Sequence[TrialRecord], slow: SlowServer | None) -> tuple
     return limit, why or _why(alike, slow if limit == Component.SERVER else None)
 
 
-def _of_death(records: Sequence[TrialRecord], cause: _Cause) -> str:
-    """The reason of the bottleneck of a trial in which a server died."""
-    reasons = (r.bottleneck.reason for r in records if r.bottleneck and r.outcome == Outcome.SERVER_DOWN)
-    return next(reasons, "") or cause.text
+def _of_death(records: Sequence[TrialRecord], cause: _Cause, failing: Failing | None) -> str:
+    """The reason of the bottleneck of a trial in which a server died; a share of failed requests comes first."""
+    found = next((r.bottleneck for r in records if r.bottleneck and r.outcome == Outcome.SERVER_DOWN), None)
+    if found is None or not found.reason:
+        return cause.text
+    if current() is ENGLISH:
+        return found.reason
+    with use(ENGLISH):
+        begins_with_failures = found.reason != reasons.sentence(found.basis, found.figures)
+    return _with_failures(reasons.sentence(found.basis, found.figures), failing, begins_with_failures)
 
 
 def _with_failures(text: str, failing: Failing | None, wanted: bool) -> str:
@@ -366,7 +372,10 @@ def _worst(alike: Sequence[TrialRecord], of: int = 0) -> _Cause:
     for record in alike:
         found = _deciding(record)
         size = abs(found.figure) if found and found.figure is not None else 0.0
-        causes.append((size, _Cause(record.cause, found.next_step if found else "", found.rule if found else "")))
+        cause = _Cause(record.cause)
+        if found is not None:
+            cause = _Cause(rules.cause_of(found, record.findings), found.next_step_text, found.rule)
+        causes.append((size, cause))
     if not causes:
         return _Cause()
     rule = Counter(cause.rule for _, cause in causes).most_common(1)[0][0]

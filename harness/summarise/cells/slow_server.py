@@ -43,21 +43,24 @@ class SlowServer:
 def finding(cells: Sequence[tuple[str, SlowServer]], limits: Thresholds) -> Finding:
     """The finding for one server over the names of the cells in which it is slow; figures are those of the slowest."""
     where, worst = max(cells, key=lambda one: one[1].cost.value)
-    others = tr(" and in {cells} more cells", cells=len(cells) - 1) if len(cells) > 1 else ""
     return Finding(
         rule="E12",
         severity=Severity.NOTE,
         cause=tr(
-            "{comparison} ({where}{others}), and under round robin the slowest server limits all",
+            "{comparison} ({where}), and under round robin the slowest server limits all",
             comparison=worst.comparison,
-            where=where,
-            others=others,
+            where=in_cells(where, len(cells)),
         ),
         next_step=tr("look for other processes on {server}, and check its CPU model and cap", server=worst.server),
         figure=worst.cost.value,
         threshold=1 + limits.slower_server,
         kind=Kind.SLOW_SERVER,
     )
+
+
+def in_cells(worst: str, count: int) -> str:
+    """Return where something was found: the cell in which it is largest, and the number of the others."""
+    return tr("{cell} and in {cells} more cells", cell=worst, cells=count - 1) if count > 1 else worst
 
 
 def _relative(costs: Mapping[str, float], server: str) -> float:

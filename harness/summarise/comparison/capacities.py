@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.grid.thresholds import Thresholds
+from harness.language import tr
 from harness.records.trial import Component
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.crossing import LEAST_BLOCKS, Bound
@@ -16,7 +17,7 @@ from harness.summarise.capacity.pairing import RATIO_ERROR
 from harness.summarise.comparison import attribution, studies
 from harness.summarise.comparison.attribution import Attribution, RatioBound
 from harness.summarise.comparison.machine_change import MachineChange
-from harness.summarise.comparison.studies import NAMES, ComparedRatio
+from harness.summarise.comparison.studies import ComparedRatio
 from harness.summarise.gains import mix
 from harness.summarise.gains.obstacle import Obstacle, ObstacleKind
 from harness.summarise.statistics import autocorrelation
@@ -90,27 +91,37 @@ def _difference(pair: Pair, correlation: float) -> Difference:
 
 def attributed(
     pair: Pair,
-    names: tuple[str, str] = NAMES,
+    names: tuple[str, str] | None = None,
     hiding: frozenset[Component] = attribution.NOT_SERVERS,
     *,
     mix_held: float,
 ) -> Attribution:
-    """Whether the ratio is a statement, by the bottleneck of both capacities (rule E18); arguments as `attribute`."""
+    """Whether the ratio is a statement, by the bottleneck of both capacities (rule E18).
+
+    Arguments as `attribute`; without `names` the sides are two studies.
+    """
+    names = names or studies.names()
     if shift := mix.shift(pair[0].mix, pair[1].mix, mix_held):
-        return Attribution(Obstacle(ObstacleKind.OTHER_WORK, shift.in_words(*(f"in {name}" for name in names))))
+        return Attribution(
+            Obstacle(ObstacleKind.OTHER_WORK, shift.in_words(*(tr("in {name}", name=name) for name in names)))
+        )
     components = tuple(one.limit.component if one.limit else Component.SERVER for one in pair)
     for one, component, name in zip(pair, components, names, strict=True):
         if one.bound == Bound.NONE:
             return Attribution(Obstacle(ObstacleKind.UNUSABLE, f"{name}: {one.reason}"))
         if component == Component.UNKNOWN:
-            return Attribution(Obstacle(ObstacleKind.UNKNOWN_BOTTLENECK, f"the bottleneck of {name} is unknown"))
+            return Attribution(
+                Obstacle(ObstacleKind.UNKNOWN_BOTTLENECK, tr("the bottleneck of {name} is unknown", name=name))
+            )
         if component == Component.GENERATOR:
-            return Attribution(Obstacle(ObstacleKind.GENERATOR, f"the bottleneck of {name} was the generator"))
+            return Attribution(
+                Obstacle(ObstacleKind.GENERATOR, tr("the bottleneck of {name} was the generator", name=name))
+            )
     return attribution.of_components((components[0], components[1]), hiding)
 
 
 def one_sided(
-    pair: Pair, stated: Attribution, machines: MachineChange, names: tuple[str, str] = NAMES
+    pair: Pair, stated: Attribution, machines: MachineChange, names: tuple[str, str] | None = None
 ) -> ComparedRatio:
     """The statement of a capacity that is only a bound: the ratio lies beyond the ends that are nearest to each other.
 
@@ -136,5 +147,10 @@ def one_sided(
             with_machines=machines.speed is None,
         )
     side = next(which for which, one in enumerate(pair) if one.bound != Bound.EXACT)
-    obstacle = Obstacle(ObstacleKind.HIDDEN, f"the capacity in {names[side]} is only a bound: {pair[side].reason}")
+    text = tr(
+        "the capacity in {side} is only a bound: {reason}",
+        side=(names or studies.names())[side],
+        reason=pair[side].reason,
+    )
+    obstacle = Obstacle(ObstacleKind.HIDDEN, text)
     return ComparedRatio(ratio=None, conclusion=Conclusion.NOT_MEASURABLE, obstacle=obstacle)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from harness.grid.load_generators import BY_NAME
 from harness.grid.types import Levels
+from harness.language import tr
 from harness.records.environment import Environment
 from harness.records.trial import TrialRecord
 from harness.summarise.cells.cell import CellSummary
@@ -50,7 +51,7 @@ def between(
     usable = tuple([record for record in records if _counts(record)] for records in sides)
     roles = [role for role in ROLES if _same_build(role, usable, where)]
     if not roles:
-        return MachineChange(None, reason="generator and balancer may be different builds in the two studies")
+        return MachineChange(None, reason=tr("generator and balancer may be different builds in the two studies"))
     roles = [role for role in roles if all(any(_cost(record, role) for record in side) for side in usable)]
     equal = [pair for pair in pairs if all(cell.bottleneck.is_load for cell in pair)]
     costs = [_by_cell(side, roles) for side in usable]
@@ -65,7 +66,7 @@ def between(
                 found.setdefault(block, []).append(value - middle)
     speeds = [[math.exp(-_mean(found[block])) for block in sorted(found)] for found in blocks]
     if not roles or min(map(len, speeds)) < max(least_blocks, 2):
-        return MachineChange(None, reason="too few trials have the CPU time of a request on generator and balancer")
+        return MachineChange(None, reason=tr("too few trials have the CPU time of a request on generator and balancer"))
     correlation = autocorrelation.lag_one([[math.log(speed) for speed in side] for side in speeds])
     return MachineChange(difference(*speeds, correlation=correlation), tuple(roles), bool(equal))
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
+from harness.language import messages, tr
 from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.comparison import attribution
@@ -27,7 +28,7 @@ from harness.summarise.statistics.intervals import Interval
 from harness.summarise.statistics.welch import Difference, difference
 from harness.words import percent
 
-NAMES = ("the first study", "the later study")
+NAMES = messages(("the first study", "the later study"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +59,21 @@ class ComparedRatio:
         """The conclusion in words, as in "indicative: lower, at most"."""
         text = conclusion.in_words(self.conclusion, indicative=self.indicative)
         if self.conclusion is Conclusion.EQUIVALENT:
-            text += f" within ±{percent(self.equivalent_within)}"
+            text = tr("{conclusion} within ±{margin}", conclusion=text, margin=percent(self.equivalent_within))
         if self.conclusion is Conclusion.INDISTINCT and self.machines is not None:
-            return f"not distinguishable from the machines’ own speed, which changed by {change(self.machines)}"
+            return tr(
+                "not distinguishable from the machines’ own speed, which changed by {change}",
+                change=change(self.machines),
+            )
         if self.conclusion is Conclusion.INDISTINCT and self.minimum_detectable_change is not None:
-            return f"{text} (minimum detectable change {percent(self.minimum_detectable_change, 1)})"
+            return tr(
+                "{conclusion} (minimum detectable change {change})",
+                conclusion=text,
+                change=percent(self.minimum_detectable_change, 1),
+            )
         if self.bound is not None and self.conclusion in (Conclusion.LOWER, Conclusion.HIGHER):
-            text += f", {self.bound}"
-        return f"{text} (build and machines together)" if self.with_machines else text
+            text = tr("{conclusion}, {bound}", conclusion=text, bound=self.bound)
+        return tr("{conclusion} (build and machines together)", conclusion=text) if self.with_machines else text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +99,13 @@ def ratios(
     ]
 
 
+def names() -> tuple[str, str]:
+    """Return the names of both studies in sentences."""
+    return tr(NAMES[0]), tr(NAMES[1])
+
+
 def _attributed(pair: tuple[CellSummary, CellSummary], limits: Thresholds) -> Attribution:
-    return attribution.attribute(pair, NAMES, attribution.NOT_SERVERS, mix_held=limits.mix_held)
+    return attribution.attribute(pair, names(), attribution.NOT_SERVERS, mix_held=limits.mix_held)
 
 
 def in_order(by_block: Mapping[int, float]) -> list[float]:
@@ -172,8 +185,9 @@ def _without_interval(before: CellSummary, after: CellSummary, attributed: Attri
 
 def _hidden(attributed: Attribution) -> Obstacle:
     """Why a bound supports no conclusion."""
-    side = NAMES[attributed.bound is RatioBound.AT_LEAST]
-    text = f"in {side} {attribution.hidden_in_words(attributed.hidden_by or Component.LOAD)}"
+    side = names()[attributed.bound is RatioBound.AT_LEAST]
+    hidden = attribution.hidden_in_words(attributed.hidden_by or Component.LOAD)
+    text = tr("in {side} {hidden}", side=side, hidden=hidden)
     return Obstacle(ObstacleKind.HIDDEN, text)
 
 

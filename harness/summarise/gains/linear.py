@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from harness.grid import server_types
 from harness.grid.thresholds import Thresholds
-from harness.language import messages, tr
+from harness.judge.prediction import EQUAL_SHARES, UNEQUAL_SHARES
+from harness.language import tr
 from harness.records.findings import Finding, Severity
 from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
+from harness.summarise.cells.slow_server import in_cells
 from harness.summarise.statistics import intervals
 from harness.summarise.statistics.intervals import Interval
 from harness.words import servers
 
 Singles = Mapping[str, CellSummary]  # type → its cell of one server, at one load
-EQUAL_SHARES = messages("each server gets the same share of the requests, so the slowest type limits the others")
-FIX = messages("use the balancing method least_conn, or weights")
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def singles_of(cells: Sequence[CellSummary]) -> dict[str, CellSummary]:
 def equal_shares(cell: CellSummary) -> str:
     """Return that equal shares limit a topology of several types, as a clause; empty for any other one."""
     is_mixed = len(server_types.counts(cell.topology)) > 1
-    return f"{tr(EQUAL_SHARES)}; {tr(FIX)}" if is_mixed and cell.even_shares else ""
+    return f"{tr(EQUAL_SHARES)}; {tr(UNEQUAL_SHARES)}" if is_mixed and cell.even_shares else ""
 
 
 def findings(cells: Sequence[CellSummary]) -> list[Finding]:
@@ -90,6 +90,5 @@ def findings(cells: Sequence[CellSummary]) -> list[Finding]:
     limited = [cell for cell in cells if equal_shares(cell) and cell.bottleneck == Component.SERVER]
     if not limited:
         return []
-    more = tr(" and in {cells} more cells", cells=len(limited) - 1) if len(limited) > 1 else ""
-    cause = f"{tr(EQUAL_SHARES)} ({limited[0].name}{more})"
-    return [Finding(rule="E12", severity=Severity.NOTE, cause=cause, next_step=tr(FIX))]
+    cause = tr("{clause} ({where})", clause=tr(EQUAL_SHARES), where=in_cells(limited[0].name, len(limited)))
+    return [Finding(rule="E12", severity=Severity.NOTE, cause=cause, next_step=tr(UNEQUAL_SHARES))]

@@ -104,23 +104,28 @@ def findings(speed: MachineSpeed | None, half: float | None, limits: Thresholds)
     """E22: wide intervals that the machines' change of speed explains."""
     if speed is None or not mattered(speed, half, limits):
         return []
-    follows = (
-        ""
-        if speed.follows is None
-        else tr(" (correlation with throughput {follows:.2f})", follows=speed.follows).replace("-", "−")
-    )
     return [
         Finding(
             rule="E22",
             severity=Severity.NOTE,
-            cause=tr(
-                "the machines’ own speed changed and made the intervals wide: a request cost {span:.2f} "
-                "times as much CPU time in the slowest trial as in the fastest of equal cells{follows}",
-                span=speed.span,
-                follows=follows,
-            ),
+            cause=_cause(speed),
             next_step=tr("measure on dedicated machines"),
             figure=speed.span,
             threshold=limits.speed_span,
         )
     ]
+
+
+def _cause(speed: MachineSpeed) -> str:
+    if speed.follows is None:
+        return tr(
+            "the machines’ own speed changed and made the intervals wide: a request cost {span:.2f} times as much CPU "
+            "time in the slowest trial as in the fastest of equal cells",
+            span=speed.span,
+        )
+    return tr(
+        "the machines’ own speed changed and made the intervals wide: a request cost {span:.2f} times as much CPU time "
+        "in the slowest trial as in the fastest of equal cells (correlation with throughput {follows})",
+        span=speed.span,
+        follows=f"{speed.follows:.2f}".replace("-", "−"),
+    )

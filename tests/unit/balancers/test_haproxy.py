@@ -58,9 +58,9 @@ def test_its_settings_are_recorded_under_its_name() -> None:
     found = balancing.of(HAPROXY, {"haproxy_lb_method": "source", "haproxy_lb_max_fails": 2})
     assert (found.balancer, found.method, found.max_fails) == ("haproxy", "source", 2)
     assert found.by_address
-    assert "after 2 failed health checks, 1s apart" in found.after_server_death(3)
-    assert "then answers 503" in found.after_server_death(1)
-    assert balancing.of(HAPROXY, {}).after_server_death(2) == ""
+    assert "after 2 failed health checks, 1s apart" in str(found.after_server_death(3))
+    assert "then answers 503" in str(found.after_server_death(1))
+    assert balancing.of(HAPROXY, {}).after_server_death(2) is None
 
 
 def test_a_switch_to_another_balancer_applies_its_whole_role() -> None:

@@ -90,7 +90,9 @@ def test_redis_can_use_one_core() -> None:
 
 
 def test_a_dependency_that_ended_is_named() -> None:
-    found = judged(seen(0.1, dependencies_died={"db": Death("was killed for lack of memory", out_of_memory=True)}))
+    found = judged(
+        seen(0.1, dependencies_died={"db": Death("{server} was killed for lack of memory", out_of_memory=True)})
+    )
     assert found.reason == "PostgreSQL was killed for lack of memory"
 
 

@@ -56,6 +56,6 @@ def test_e13_a_server_without_counts_is_a_note() -> None:
 
 
 def test_a_dead_server_has_no_balancer_that_handles_its_requests() -> None:
-    seen = replace(direct(succeeded()), died={"server-1": Death("died with exit code 137")})
+    seen = replace(direct(succeeded()), died={"server-1": Death("{server} died with exit code 137")})
     reason = bottleneck.of_trial(seen, [], Thresholds()).reason
     assert reason == "server-1 died with exit code 137; there is no balancer, so every request fails"

@@ -266,7 +266,7 @@ def test_e8_hints_at_sessions_that_one_server_keeps(kind: str, servers: int, met
     ],
 )
 def test_the_reason_of_a_death_includes_the_balancers_reaction(fails: int, servers: int, reaction: str) -> None:
-    died = {"server-1": Death("died with exit code 137")}
+    died = {"server-1": Death("{server} died with exit code 137")}
     seen = replace(observation(servers=servers), died=died, balancing=Balancing(max_fails=fails))
     judged = bottleneck_of(seen)
     assert judged.component == "server"
@@ -276,7 +276,7 @@ def test_the_reason_of_a_death_includes_the_balancers_reaction(fails: int, serve
 
 
 def test_an_unknown_reaction_of_the_balancer_is_left_out() -> None:
-    seen = replace(observation(), died={"server-1": Death("died with exit code 137")})
+    seen = replace(observation(), died={"server-1": Death("{server} died with exit code 137")})
     assert bottleneck_of(seen).reason == "server-1 died with exit code 137"
 
 

@@ -316,7 +316,10 @@ def state(running: bool, started_at: str = "1") -> HostStates:
 
 def test_only_a_planned_death_is_not_a_fault() -> None:
     loss = ServerFailure(servers=["server-3"], at_s=12.0, stopped_s={"server-3": 12.0})
-    died = {"server-1": Death("died with exit code 137"), "server-3": Death("died with exit code 137")}
+    died = {
+        "server-1": Death("{server} died with exit code 137"),
+        "server-3": Death("{server} died with exit code 137"),
+    }
     states = {"server-1": state(False), "server-3": state(False)}
     assert set(observation.unplanned(died, loss, states)) == {"server-1"}
     again = {**states, "server-3": state(True, "2")}

@@ -98,7 +98,7 @@ def test_the_forecast_has_the_rate_of_each_topology() -> None:
         "req/s, 3.9 times 1 large at 140 req/s, 1.9 times 2 small + 1 large at 280 req/s"
     )
     *_, limited = prediction.sentences([600], levels, EVEN, 0.1, 1.0)
-    assert "the slowest type limits 2 small + 1 large to 210 instead of 280 req/s" in limited
+    assert "limits the others: 2 small + 1 large servers serve 210 instead of 280 req/s. Use the balancing" in limited
     (rate,) = prediction.of_rates([(150, 150)], levels, RATES)
     assert rate.endswith("1 large server cannot serve this rate, so the queue grows")
 

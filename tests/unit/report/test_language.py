@@ -16,20 +16,38 @@ import pypdf
 import pypdfium2
 import pytest
 from babel.messages.pofile import read_po
+from pydantic import TypeAdapter
 
 from commands.options import LanguageCode
 from docs import messages, sentences
+from docs.key_finding_sentences import KEY_FINDINGS
+from docs.rule_sentences import RULES
 from harness.grid.thresholds import DECLARED
-from harness.language import Language, tr, use
+from harness.judge import timing
+from harness.judge.observation import Death
+from harness.language import ENGLISH, Language, Sentence, sentence, shown, tr, use
+from harness.plan import stopping
+from harness.records.findings import Finding, Severity
+from harness.records.study import Decision
+from harness.records.trial import TrialRecord
 from report import build, elements, language, phrases
 from report.model import Report
 from report.output import ci_summary, pdf
 from report.output import html as output
+from tests.builders import grid, trial_data
 from tests.golden_study import GOLDEN, PRICES, SCALE, STUDIES, made, page
 from tests.unit.report.test_golden import LARGEST_DIFFERENCE
 
 KOREAN = language.of("ko")
 CATALOGUES = sorted(language.TRANSLATIONS.glob("*.po"))
+REQUIREMENTS = {"harness/judge/rules/__init__.py"}
+OF_A_STUDY = {
+    "harness/summarise/cells/slow_server.py",
+    "harness/summarise/cells/steadiness.py",
+    "harness/summarise/gains/machine_speed.py",
+    "harness/summarise/statistics/block_model.py",
+    "harness/summarise/summary.py",
+}
 AGAIN = "; 'python -m docs.messages' updates the catalogues, then translate the new messages"
 BEGIN, END = "\u27e6", "\u27e7"  # around each message of the pseudo-language
 HANGUL = re.compile("[\uac00-\ud7a3]")
@@ -38,6 +56,7 @@ WORD = re.compile(r"[A-Za-z]{2,}")
 PARTICLE = re.compile(r"\{\w*[^}]*\}(은|는|이|가|을|를|과|와|로|으로|이면|이며|이고|라|이라)(?=[\s,.;:)]|$)")
 # Words that stay: units and formulas, software, protocols, and files.
 KEPT = {"ms", "req", "TPS", "CPU", "UTC", "GB", "USD", "TCP", "HTTP", "nginx", "Locust", "Docker", "Python", "Debian"}
+MADE_AGAIN = {"cause", "next_step", "message", "reason", "next_bottleneck"}  # keys of texts with a message and facts
 NAMES = {"pydantic", "history", "predict"}  # of packages and requests in the golden studies
 
 
@@ -121,6 +140,70 @@ def test_every_sentence_of_page_one_has_an_entry_with_numbers_in_the_reference()
             assert tr(message, **entry.facts()), message
 
 
+def test_every_finding_has_an_example_with_numbers_in_the_reference() -> None:
+    """Those of evidence rules over trials, over cells and over a study, and the key findings of page 1."""
+    of_rules = {
+        text
+        for text, place in messages.found().items()
+        if (place.startswith("harness/judge/rules/") and place not in REQUIREMENTS) or place in OF_A_STUDY
+    }
+    key_findings = {text for text, place in messages.found().items() if place == "report/sentences/findings.py"}
+    examples = [*KEY_FINDINGS, *(each for of_rule in RULES.values() for each in of_rule)]
+    used = {message for example in examples for made in example.sentences() for message in made.messages()}
+    counted = {text for text in key_findings if text.startswith("{number} ")}
+    assert (of_rules | key_findings) - used - counted == set(), "add an example to docs/"
+    for example in examples:
+        for language_ in (ENGLISH, KOREAN):
+            with use(language_):
+                text = example.text()
+            assert not re.search("[{}]", text), example
+            assert language_ is ENGLISH or HANGUL.search(text), example
+    assert RULES.keys() - {"any rule"} <= {f"E{number}" for number in range(1, 26)}
+
+
+def test_a_recorded_finding_is_made_again_in_the_language_of_the_report() -> None:
+    death = Death("{server} died with exit code {code}", {"code": 3})
+    cause = sentence("{deaths} during the trial", deaths=death.of("a"))
+    found = TypeAdapter(Finding).validate_json(
+        TypeAdapter(Finding).dump_json(
+            Finding.of(rule="E8", severity=Severity.INVALID, cause=cause, next_step=sentence("repeat the trial"))
+        )
+    )
+    assert (found.cause, found.cause_text) == ("a died with exit code 3 during the trial",) * 2
+    with use(KOREAN):
+        assert found.cause_text == "시행 중 a: 종료 코드 3, 비정상 종료"
+        assert found.next_step_text == KOREAN.catalogue["repeat the trial"]
+
+
+def nested(depth: int) -> Sentence:
+    found = sentence("repeat the trial")
+    for _ in range(depth):
+        found = sentence("{deaths} during the trial", deaths=found)
+    return found
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        None,  # of an earlier version
+        sentence("a message of another version: {server}", server="a"),
+        sentence("{deaths} during the trial", deaths=sentence("{server} vanished", server="a")),
+        sentence("{count} generator processes were lost"),  # without its fact
+        sentence("the CPU utilization of the busiest generator process was {share}", load="1"),
+        sentence(
+            "the generator counts {at_generator:.0f} requests in flight, the balancer {at_balancer:.0f}",
+            at_generator="x",
+            at_balancer=1,
+        ),
+        sentence("{deaths.__class__} during the trial", deaths="a"),
+        nested(2000),
+    ],
+)
+def test_a_recorded_text_without_a_known_message_stays_english(recorded: Sentence | None) -> None:
+    with use(KOREAN):
+        assert shown("recorded", recorded) == "recorded"
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_report_makes_no_message_that_the_catalogue_lacks(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -158,7 +241,10 @@ def without_marked(text: str) -> str:
 
 
 def recorded_texts(study: Path) -> set[str]:
-    """The names, versions, paths and findings in a study's files, but no plain word, which may be one of the report."""
+    """The names, versions and paths in a study's files, but no plain word, which may be one of the report.
+
+    Findings and reasons are no such text: the report makes them of their messages and facts.
+    """
     paths = [*study.glob("*.json"), *study.rglob("trial.json")]
     texts = {text for path in paths for text in strings(json.loads(path.read_text(encoding="utf-8")))}
     trials = {str(path.parent.relative_to(study / "trials")) for path in paths if path.name == "trial.json"}
@@ -176,7 +262,7 @@ def strings(value: object) -> Iterator[str]:
             yield from strings(each)
     elif isinstance(value, dict):
         for key, each in value.items():
-            yield from (key, *strings(each))
+            yield from (key, *(() if key in MADE_AGAIN else strings(each)))
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +325,22 @@ def first_page(content: bytes) -> PIL.Image.Image:
     """The first page of a PDF, as it was approved."""
     picture: PIL.Image.Image = pypdfium2.PdfDocument(content)[0].render(scale=SCALE, grayscale=True).to_pil()
     return picture
+
+
+def test_a_recorded_decision_is_made_again_and_is_the_same_without_its_sentence() -> None:
+    found = stopping.decide(grid(repeats=5).repeats, 0.05, 5, [])
+    assert found.why_text == found.why == "all 5 requested blocks are measured"
+    with use(KOREAN):
+        assert found.why_text == "요청한 블록 5개 모두 측정"
+    assert found.is_same(Decision(go_on=False, why=found.why)), "as in records of earlier versions"
+    assert not found.is_same(Decision(go_on=False, why="enough"))
+
+
+def test_the_events_of_a_trial_are_translated_and_lines_of_a_log_are_not() -> None:
+    judged = trial_data(2, 2000, 1, 540, 1).record.model_dump(mode="json")
+    judged["hosts"]["server-1"]["after"] |= {"running": False, "exit_code": 3}
+    judged["figures"]["timeline"] = [[3.0, "no live upstreams"], [4.0, "server-1 died with exit code 3"]]
+    record = TrialRecord.model_validate(judged)
+    assert timing.events(record) == [(3.0, "no live upstreams"), (4.0, "server-1 died with exit code 3")]
+    with use(KOREAN):
+        assert timing.events(record) == [(3.0, "no live upstreams"), (4.0, "server-1: 종료 코드 3, 비정상 종료")]

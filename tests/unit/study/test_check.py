@@ -48,6 +48,39 @@ def test_an_unchanged_study_passes_every_comparison(directory: StudyDirectory) -
     assert len(check.check(directory)) >= 25
 
 
+def with_findings(tmp_path: Path) -> StudyDirectory:
+    made = measured_study(StudyDirectory(tmp_path / "study"), evidence={"ceiling_note": "1%"})
+    assert all(record.findings for record in made.trials().values())
+    return made
+
+
+def test_a_study_of_a_version_that_recorded_texts_only_passes(tmp_path: Path) -> None:
+    """Findings and reasons without their messages are compared by their texts."""
+    directory = with_findings(tmp_path)
+    assert failing(directory) == {}
+
+    def texts_only(data: Any) -> None:
+        del data["bottleneck"]["basis"]["detail_sentence"]
+        for finding in data["findings"]:
+            del finding["cause_sentence"], finding["next_step_sentence"]
+
+    for trial in directory.path.glob("trials/*/*/trial.json"):
+        edit(trial, texts_only)
+    with_new_digests(directory)
+    assert failing(directory) == {}
+    edit(directory.path / FIRST / "trial.json", lambda data: data["findings"][0].update(cause="quiet"))
+    with_new_digests(directory)
+    assert {"E7", "findings"} <= failing(directory).keys()
+
+
+def test_a_changed_message_of_a_finding_is_found(tmp_path: Path) -> None:
+    directory = with_findings(tmp_path)
+    change = {"message": "{count} generator processes were lost", "facts": {"count": 1}}
+    edit(directory.path / FIRST / "trial.json", lambda data: data["findings"][0].update(cause_sentence=change))
+    with_new_digests(directory)
+    assert failing(directory).keys() == {"findings"}
+
+
 def test_a_repeated_attempt_is_in_no_table(directory: StudyDirectory) -> None:
     failed = TrialData(record=record_of(1, 2000, 1, None, outcome="failed"), samples=[], hosts=[], balancer=[])
     directory.write_trial(f"{FIRST.removeprefix('trials/')}-attempt1", failed)

@@ -1,11 +1,14 @@
 """Comparison of two studies (rule E21), forecasts and calibrations."""
 
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from commands import compare as command
+from commands.options import LanguageCode
 from harness.errors import BadInput
 from harness.grid.server_rates import ServerRates
 from harness.judge import prediction
@@ -191,6 +194,22 @@ def test_every_comparison_recommends_how_to_compare_builds(tmp_path: Path) -> No
     assert "measure both in the blocks of one study" in comparison.html([found])
 
 
+def test_a_korean_page_has_no_english_sentence(tmp_path: Path) -> None:
+    day(tmp_path / "a", 1.0, 1.0, {(2, 100): "load"})
+    day(tmp_path / "b", 1.0, 0.8, {(2, 100): "load"}, image_digests={"server-1": ["sha256:bbbb"]})
+    shutil.copytree(tmp_path / "b", tmp_path / "c")
+    for folder in "bc":
+        language = LanguageCode.KO if folder == "c" else LanguageCode.EN
+        command.compare([tmp_path / "a", tmp_path / folder], anyway=True, language=language)
+    english, korean = ((tmp_path / name / "comparison.html").read_text(encoding="utf-8") for name in "bc")
+    assert '<html lang="ko">' in korean
+    assert "Study Hangul" in korean
+    shown = re.sub(r"<style>.*?</style>|<[^>]+>", " ", korean, flags=re.DOTALL)
+    names = {"TPS", "exp", "sha", "aaaa", "bbbb", "factors", "ml_server_image", "OLD", "NEW", "CPU", "Docker"}
+    assert set(re.findall(r"[A-Za-z_]{2,}", shown)) - names == set()
+    assert english.count("<td>") == korean.count("<td>") > 0
+
+
 def test_the_console_prints_conclusions_and_the_recommendation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,6 +222,8 @@ def test_the_console_prints_conclusions_and_the_recommendation(
     assert "2 servers, 100 users: not measurable at this load: both serve the load completely" in printed
     assert "ml_server_image: [OLD, NEW]" in printed
     assert "ml_server_image: [OLD, NEW]" in (tmp_path / "b" / "comparison.html").read_text(encoding="utf-8")
+    command.compare([tmp_path / "a", tmp_path / "b"], language=LanguageCode.KO)
+    assert " ".join(capsys.readouterr().out.split()) == printed, "the console is in English"
     day(tmp_path / "c", 1.0, 0.8, image_digests={"server-1": ["sha256:bbbb"]})
     with pytest.raises(BadInput, match="not comparable") as rejected:
         command.compare([tmp_path / "a", tmp_path / "c"])
