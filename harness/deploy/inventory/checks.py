@@ -133,12 +133,23 @@ def _host(host: Host) -> Iterable[Problem]:
             host.name, "ansible_connection",
         )  # fmt: skip
     yield from _ports_and_price(host)
+    yield from _view(host)
     for name in ("ansible_host", "ansible_ssh_host"):
         address = variables.get(name)
         if address is not None and (message := _unusable_address(str(address))):
             yield Problem(f"{name}: {message}", host.name, name)
     if host.name.startswith("-"):
         yield Problem(f"name: {_unusable_address(host.name)}", host.name)
+
+
+def _view(host: Host) -> Iterable[Problem]:
+    """Variables of a dependency's own view without those that it needs."""
+    user, kind = "dependency_view_user", "dependency_kind"
+    given = [name for name in host.names if name.startswith("dependency_view_") and host.variables.get(name)]
+    if given and not host.variables.get(kind):
+        yield Problem(f"{given[0]}: only valid with {kind}. Fix: set {kind}.", host.name, given[0])
+    elif given and not host.variables.get(user):
+        yield Problem(f"{given[0]}: only valid with {user}. Fix: set {user}.", host.name, given[0])
 
 
 def _ports_and_price(host: Host) -> Iterable[Problem]:

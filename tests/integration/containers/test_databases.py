@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -19,13 +18,14 @@ from docker.models.containers import Container
 
 from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
+from harness.deploy.inventory.resolve import describe
 from harness.observe.containers import Probes
 from harness.observe.views import ConnectionUse
-from tests.integration.conftest import playbook
+from tests.integration.conftest import ROOT, playbook
+from tests.integration.containers.databases.image import databases_image
 
 pytestmark = pytest.mark.concurrent
 
-HERE = Path(__file__).parent / "databases"
 PASSWORD = "open-sesame"  # noqa: S105 - of a database without data
 ACCOUNT = {"dependency_view_user": "watcher", "dependency_view_credential": "WATCHER_PASSWORD"}
 ACL = ["--user", "watcher", "on", f">{PASSWORD}", "-@all", "+info", "--user", "nobody", "on", f">{PASSWORD}", "-@all"]
@@ -103,14 +103,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 @pytest.fixture(scope="module")
 def image(engine: docker.DockerClient) -> str:
     """The image of MariaDB and Redis, built once from the project's base image."""
-    name = "scale-out/test-databases:1"
-    with contextlib.suppress(docker.errors.ImageNotFound):
-        engine.images.get(name)
-        return name
-    playbook("playbooks/build-images.yml")
-    base = next(image for image in engine.images.list("scale-out/base") if image.tags)
-    engine.images.build(path=str(HERE), tag=name, buildargs={"BASE_IMAGE": base.tags[0]}, network_mode="host", rm=True)
-    return name
+    return databases_image(engine)
 
 
 @pytest.fixture
@@ -152,6 +145,7 @@ def test_mariadbs_view_counts_statements_transactions_and_waits(run: Run) -> Non
         assert PASSWORD not in everything
 
 
+@pytest.mark.long
 def test_rediss_view_counts_clients(run: Run) -> None:
     database = run("redis", "--maxclients", "20")
     with database.readings() as found:
@@ -196,22 +190,47 @@ def test_a_view_that_cannot_be_read_is_reported_with_its_fix(run: Run) -> None:
         assert PASSWORD not in message
 
 
+@pytest.mark.long
 def test_a_full_database_is_read_as_full(run: Run) -> None:
     """The session of the view is refused as well when it begins after all connections are taken."""
-    databases = run("mariadb", "--max-connections=10"), run("redis", "--maxclients", "10")
-    for database in databases:
-        client = "mariadb --user=app --host=127.0.0.1 app" if database.kind == "mariadb" else "redis-cli subscribe a"
+    for kind, option, client in (
+        ("mariadb", "--max-connections=10", "mariadb --user=app --host=127.0.0.1 app -e 'DO SLEEP(60)'"),
+        ("redis", "--maxclients 10", "redis-cli subscribe a"),
+    ):
+        database = run(kind, *option.split())
         with database.readings() as found:
-            wait_for(lambda found=found: found[-1] == ConnectionUse(0, 9, found[-1].longest_wait_s, 0))  # type: ignore[misc]
-            database.start(f"for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 60 | {client} & done; wait")
-            wait_for(lambda found=found: found[-1].sessions == 9)  # type: ignore[misc]
-            database.container.exec_run(["pkill", "-f", "user[= ]watcher"])
+            wait_for(lambda found=found: (found[-1].sessions, found[-1].most) == (0, 9))  # type: ignore[misc]
+            database.start(f"for i in $(seq 12); do (while :; do {client}; sleep 0.1; done) & done; wait")
+            wait_for(lambda found=found: found[-1].in_use == 9)  # type: ignore[misc]
+            database.container.exec_run(["pkill", "-f", "^[^ ]*(mariadb|redis-cli) .*user[= ]watcher"])
             wait_for(lambda found=found: found[-1] == ConnectionUse(9, 9, None, 9))  # type: ignore[misc]
 
 
+@pytest.mark.long
 def test_a_view_continues_after_a_restart_of_the_program(run: Run) -> None:
     database = run("mariadb")
     with database.readings() as found:
         database.sql("KILL USER watcher")
         before = len(found)
         wait_for(lambda: len(found) > before + 2)
+
+
+@pytest.mark.long
+def test_postgresqls_view_needs_pg_monitor(engine: docker.DockerClient) -> None:
+    """Without it, the states of other sessions are hidden, and none would count as in use."""
+    inventory = "inventory/lab_database"
+    playbook("playbooks/build-images.yml", "-i", inventory)
+    image = str(describe(ROOT, ROOT / inventory, inventory).dependencies[0].variables["dependency_image"])
+    container = engine.containers.run(image, detach=True, init=True, environment={"DATABASE_PASSWORD": PASSWORD})
+    try:
+        database = Database(container, "postgresql")
+        wait_for(lambda: container.exec_run(["pg_isready", "--quiet"]).exit_code == 0)
+        assert "(no member of pg_monitor|" in database.problem(dependency_view_user="app")
+        assert "Fix: GRANT pg_monitor TO app." in database.problem(dependency_view_user="app")
+        assert "does not exist). Fix: correct dependency_view_user" in database.problem(dependency_view_user="other")
+        with database.readings() as found:
+            database.start("psql -U app -c 'SELECT pg_sleep(60)' app")
+            database.start("sleep 60 | psql -U app app")
+            wait_for(lambda: (found[-1].in_use, found[-1].sessions, found[-1].most) == (1, 2, 20))
+    finally:
+        container.remove(force=True, v=True)
