@@ -50,8 +50,8 @@ class HostSample:
     """One host's container in one second: cores used, share of periods throttled, memory, and what it moved.
 
     `connections` are the established ones at the port of a dependency. Its own views, where they are read, count those
-    `in_use` (that execute or hold something), the most that it accepts, the longest wait of a request in it, and all open
-    `sessions`.
+    `in_use` (that execute or hold something), the most that it accepts, the longest wait of a request in it, and all
+    open `sessions`.
     """
 
     t_s: float

@@ -59,7 +59,7 @@ class Preparation:
     def run(self, connections: Connections) -> TrialContext:
         """Prepare everything that trials share.
 
-        Raises DeployFailed, TrialFailed, LoadGeneratorFailed, CannotRun, Interrupted, or BadInput for an unreadable view.
+        Raises DeployFailed, TrialFailed, LoadGeneratorFailed, CannotRun, Interrupted or BadInput.
         """
         found: dict[str, Any] = {}
         if self.config.time_factor is None:

@@ -1,4 +1,4 @@
-"""Views of real databases and caches: what they count, accounts that cannot read them, and servers that end or are full.
+"""Views of real databases and caches: what they count, accounts without rights, and servers that are full.
 
 MariaDB and Redis are Debian's. Each test has a container of its own, without the lab.
 """
@@ -129,7 +129,7 @@ def run(engine: docker.DockerClient, image: str) -> Iterator[Run]:
 
 
 def test_mariadbs_view_counts_statements_transactions_and_waits(run: Run) -> None:
-    """A transaction between two statements holds its connection, and a wait for a row lock has no `lock` in its state."""
+    """A transaction between two statements holds its connection; a row lock is not in the state of its waiters."""
     database = run("mariadb", "--max-connections=50")
     database.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1)")
     with database.readings() as found:

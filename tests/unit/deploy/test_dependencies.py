@@ -1,5 +1,6 @@
 """Databases, caches and APIs that the servers share: in the inventory, the identity of a study, and between trials."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -161,3 +162,19 @@ def test_a_dependency_is_reset_with_the_command_of_cell_grid_or_inventory() -> N
 def test_a_trial_cannot_be_run_without_its_reset(engine: Engine, message: str) -> None:
     with pytest.raises(TrialFailed, match=message):
         reset(engine, with_dependency(dependency_reset=["truncate"]))
+
+
+def test_a_reset_that_waits_for_a_lock_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another session may hold the lock for as long as it likes."""
+    released = threading.Event()
+
+    class Locked(Engine):
+        def exec_start(self, _: str, stream: bool) -> list[bytes]:
+            assert stream
+            assert released.wait(60)
+            return []
+
+    monkeypatch.setattr(dependency_reset, "WITHIN_S", 0.05)
+    with pytest.raises(TrialFailed, match=r"db: dependency_reset did not end within 0\.05 s: truncate\. Fix: end"):
+        reset(Locked(0), with_dependency(dependency_reset=["truncate"]))
+    released.set()
