@@ -87,7 +87,7 @@ def lines(engine: docker.APIClient, container: str, command: list[str]) -> Itera
     created = engine.exec_create(container, command, stderr=False)["Id"]
     connection, rest = engine.exec_start(created, socket=True), b""
     try:
-        for _, part in frames_iter(connection, tty=False):
+        for _, part in frames_iter(connection, tty=False):  # type: ignore[no-untyped-call] # docker ships no types
             *whole, rest = (rest + part).split(b"\n")
             yield from (line.decode(errors="replace") for line in whole)
     finally:

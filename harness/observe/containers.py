@@ -165,7 +165,7 @@ class Probes:
     def connection_use(self, host: Host, seconds: int) -> Generator[ConnectionUse, None, None]:
         """What a dependency's own view counts, about once a second for `seconds`; nothing without a view.
 
-        A dependency that refuses the session of the view has all of its connections in use.
+        A dependency without a connection left for the view has all of them in use.
         """
         found = views.reader(host.variables, seconds)
         if found is None:

@@ -83,7 +83,7 @@ class ConnectionUse:
     sessions: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
     """How one kind of program is read: its client, the variable with its password, the question, and the output.
 
@@ -100,7 +100,7 @@ class View:
 def reader(variables: Mapping[str, Any], seconds: int) -> tuple[View, list[str]] | None:
     """The view that a dependency's variables select, with the command that reads it once in each of `seconds`.
 
-    The command starts another session when one ends, for example as the dependency restarts or refuses it. It prints
+    The command starts another session when one ends, for example as the dependency restarts or is full. It prints
     errors to its output. None for a dependency without a view or without an account for it.
     """
     view = VIEWS.get(str(variables.get("dependency_kind") or ""))
@@ -170,15 +170,22 @@ def _mysql(user: str, database: str) -> str:
     return f'{client} --batch --skip-column-names --unbuffered --user={user} "$@" {database}'.rstrip()
 
 
+_OF_MYSQL: dict[str, Any] = {"password": "MYSQL_PWD", "question": _MYSQL, "read": _columns("\t")}
 VIEWS = {
     "postgresql": View(
-        lambda user, database: f'psql -XAtq -U {user} "$@" {database or "postgres"}',
-        *("psql", "PGPASSWORD", _POSTGRESQL, _columns("|")),
+        client=lambda user, database: f'psql -XAtq -U {user} "$@" {database or "postgres"}',
+        program="psql",
+        password="PGPASSWORD",  # noqa: S106 - the name of a variable, as below
+        question=_POSTGRESQL,
+        read=_columns("|"),
     ),
-    "mysql": View(_mysql, "mysql", "MYSQL_PWD", _MYSQL, _columns("\t")),
-    "mariadb": View(_mysql, "mariadb", "MYSQL_PWD", _MYSQL, _columns("\t")),
+    "mysql": View(client=_mysql, program="mysql", **_OF_MYSQL),
+    "mariadb": View(client=_mysql, program="mariadb", **_OF_MYSQL),
     "redis": View(
-        lambda user, _: 'redis-cli "$@"' if user == "default" else f'redis-cli --user {user} "$@"',
-        *("redis-cli", "REDISCLI_AUTH", "INFO clients", _redis),
+        client=lambda user, _: 'redis-cli "$@"' if user == "default" else f'redis-cli --user {user} "$@"',
+        program="redis-cli",
+        password="REDISCLI_AUTH",  # noqa: S106
+        question="INFO clients",
+        read=_redis,
     ),
 }

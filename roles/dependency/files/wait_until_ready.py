@@ -1,9 +1,10 @@
 """Wait on a dependency's host until the dependency is ready, or report why it cannot become ready.
 
 The argument is a JSON object: `container` (empty for a dependency outside a container), `address` (empty for the
-container's own), `port`, `path` (for HTTP; empty for a connection), `command` (instead of both, in the container or else
-on this machine) and `attempt_s` (duration of one attempt in seconds). Prints one line and exits with READY, STARTING (another attempt may
-succeed) or FAILED. It runs on the dependency's machine, so it needs only Python 3.8 and the engine's client.
+container's own), `port`, `path` (for HTTP; empty for a connection), `command` (instead of both, in the container or
+else on this machine) and `attempt_s` (duration of one attempt in seconds). Prints one line and exits with READY,
+STARTING (another attempt may succeed) or FAILED. It runs on the dependency's machine, so it needs only Python 3.8 and
+the engine's client.
 """
 
 from __future__ import annotations
@@ -110,8 +111,8 @@ def hopeless(found: dict[str, Any] | None, port: int, failed_s: float, code: int
     if found is None or code or failed_s < SETTLED_S or not listens_inside_only(found, port):
         return ""
     return (
-        f"listens on port {port} of 127.0.0.1 only, which nothing outside the container reaches. Fix: set its address to "
-        f"0.0.0.0 with dependency_command or dependency_env (--bind 0.0.0.0 for redis-server, --bind-address=0.0.0.0 "
+        f"listens on port {port} of 127.0.0.1 only, which nothing outside the container reaches. Fix: set its address "
+        f"to 0.0.0.0 with dependency_command or dependency_env (--bind 0.0.0.0 for redis-server, --bind-address=0.0.0.0 "
         f"for mariadbd and mysqld, listen_addresses for PostgreSQL)."
     )
 

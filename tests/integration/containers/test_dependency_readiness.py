@@ -1,4 +1,4 @@
-"""Dependencies that do not become ready, with real databases and the real role: one play over hosts with one fault each."""
+"""Dependencies that do not become ready: real databases and the real role, in one play over hosts with a fault each."""
 
 from __future__ import annotations
 
