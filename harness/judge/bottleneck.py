@@ -223,6 +223,11 @@ def _dependency(seen: Observation, _findings: Sequence[Finding], figures: Judged
     slots, used = figures["server_slots"], figures["server_cpu"]
     if (slots is not None and slots >= limits.slots_busy) or (used is not None and used >= limits.server_cpu):
         return None
+    # Longer than any unloaded response: the dependency is slow, and servers that wait for it have no free slot.
+    spent, times = shared_use.time(seen), figures.get("dependency_times")
+    is_slow = times is not None and times >= limits.server_queue
+    if spent is not None and is_slow and spent.is_locked:  # more connections would wait for the same locks
+        return _of_dependency(ReasonKind.DEPENDENCY_LOCKS, spent.name)
     if connections is not None and connections.share >= limits.dependency_connections:
         return _of_dependency(ReasonKind.DEPENDENCY_CONNECTIONS, connections.name)
     near = max((use for use in (cpu, connections) if use), key=lambda use: use.share, default=None)
@@ -230,12 +235,7 @@ def _dependency(seen: Observation, _findings: Sequence[Finding], figures: Judged
     waits = bool(unloaded_s) and upstream_s is not None and upstream_s >= limits.server_queue * (unloaded_s or 0.0)
     if near is not None and near.share >= limits.dependency_near and waits:
         return _of_dependency(ReasonKind.DEPENDENCY_WAIT, near.name)
-    # Longer than any unloaded response: the dependency is slow, and servers that wait for it have no free slot.
-    spent, times = shared_use.time(seen), figures["dependency_times"]
-    if spent is not None and times is not None and times >= limits.server_queue:
-        kind = ReasonKind.DEPENDENCY_LOCKS if spent.is_locked else ReasonKind.DEPENDENCY_TIME
-        return _of_dependency(kind, spent.name)
-    return None
+    return _of_dependency(ReasonKind.DEPENDENCY_TIME, spent.name) if spent is not None and is_slow else None
 
 
 def _of_dependency(kind: ReasonKind, name: str, detail: str = "") -> Found:

@@ -112,8 +112,8 @@ def hopeless(found: dict[str, Any] | None, port: int, failed_s: float, code: int
         return ""
     return (
         f"listens on port {port} of 127.0.0.1 only, which nothing outside the container reaches. Fix: set its address "
-        f"to 0.0.0.0 with dependency_command or dependency_env (--bind 0.0.0.0 for redis-server, --bind-address=0.0.0.0 "
-        f"for mariadbd and mysqld, listen_addresses for PostgreSQL)."
+        f"to 0.0.0.0 with dependency_command or dependency_env (--bind 0.0.0.0 for Redis, --bind-address=0.0.0.0 "
+        "for MariaDB and MySQL, listen_addresses for PostgreSQL)."
     )
 
 

@@ -46,7 +46,7 @@ ENDED: dict[str, Case] = {
     ),
     "inside": (
         {"dependency_command": [*REDIS, "--bind", "127.0.0.1"]},
-        ("listens on port 6379 of 127.0.0.1 only", "--bind 0.0.0.0 for redis-server", "Ready to accept connections"),
+        ("listens on port 6379 of 127.0.0.1 only", "--bind 0.0.0.0 for Redis", "Ready to accept connections"),
     ),
     "hidden": (
         {"dependency_command": [*REDIS, "--bind", "127.0.0.1"], "dependency_health_command": ["redis-cli", "ping"]},

@@ -68,7 +68,7 @@ def test_connections_in_use_are_a_limit_while_servers_are_idle() -> None:
 
 
 def test_open_connections_are_a_limit_while_requests_fail() -> None:
-    """Sessions that a pool keeps idle are taken from other programs, which the database refuses."""
+    """Sessions that a pool keeps idle leave none for other programs."""
     pooled: dict[str, Any] = {"in_use": 10, "sessions": 42, "most_connections": 42}
     failing = [replace(row, failed=28) for row in seen(0.1).samples]
     found = judged(seen(0.1, samples=failing, **pooled))
@@ -86,6 +86,8 @@ def test_the_number_in_the_inventory_is_the_limit_of_a_view_without_one() -> Non
     [
         (56, 0.0, ReasonKind.DEPENDENCY_TIME),  # 56 / 280 per s is 200 ms, 4 times R0
         (56, 0.2, ReasonKind.DEPENDENCY_LOCKS),
+        (1000, 3.0, ReasonKind.DEPENDENCY_LOCKS),  # more connections would wait as well
+        (1000, 0.0, ReasonKind.DEPENDENCY_CONNECTIONS),
         (28, 0.2, ReasonKind.CONCURRENCY),  # 100 ms of 1.5 s: requests wait in the servers
         (56, None, ReasonKind.CONCURRENCY),  # such a view counts clients
     ],
