@@ -86,5 +86,8 @@ def test_the_dependency_that_limits_the_servers_is_named(
     assert (found.basis.kind, found.basis.subject) == (kind, subject), found
     assert "open-sesame" not in (folder / "study.json").read_text() + done.stdout + done.stderr
     names = [dependency.name for dependency in record.context.dependencies.values()] if record.context else []
-    assert names == ["MariaDB", "Redis"]
-    print(json.dumps({"path": path, "reason": found.reason, "figures": found.figures}), os.linesep)
+    assert sorted(names) == ["MariaDB", "Redis"]
+    if os.environ.get("SHOW"):
+        open(os.environ["SHOW"], "a").write(
+            json.dumps({"path": path, "reason": found.reason, "figures": found.figures}) + "\n"
+        )

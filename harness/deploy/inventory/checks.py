@@ -14,6 +14,7 @@ from harness.deploy.inventory import addresses
 from harness.deploy.inventory.hosts import DEPENDENCIES, GROUPS, Host, Inventory, as_port, as_price
 from harness.deploy.role_values import RoleValues
 from harness.deploy.value_rules import wrong_host
+from harness.secrecy import MASK
 from harness.words import short
 
 # Variables of Ansible and of this project's playbooks, which the defaults of no role contain.
@@ -148,7 +149,14 @@ def _view(host: Host) -> Iterable[Problem]:
     given = [name for name in host.names if name.startswith("dependency_view_") and host.variables.get(name)]
     if given and not host.variables.get(kind):
         yield Problem(f"{given[0]}: only valid with {kind}. Fix: set {kind}.", host.name, given[0])
-    elif given and not host.variables.get(user):
+    reset = host.variables.get("dependency_reset")
+    if reset and MASK.search(str(reset)):  # the study runs it, and knows no secrets of the inventory
+        yield Problem(
+            "dependency_reset: contains a secret. Allowed: a command that reads it in the container. "
+            "Fix: write [sh, -c, 'MYSQL_PWD=\"$MYSQL_ROOT_PASSWORD\" mysql …'].",
+            host.name, "dependency_reset",
+        )  # fmt: skip
+    if given and host.variables.get(kind) and not host.variables.get(user):
         yield Problem(f"{given[0]}: only valid with {user}. Fix: set {user}.", host.name, given[0])
 
 

@@ -64,6 +64,10 @@ def test_an_inventory_may_have_dependencies() -> None:
             "dependency_view_user: got 'watch-er'. Allowed: letters",
         ),
         ({"dependency_kind": "redis", "dependency_view_credential": "A B"}, "dependency_view_credential: got"),
+        (
+            {"dependency_reset": ["mysql", "--password=masked:0123abcd:0123456789abcdef"]},
+            "dependency_reset: contains a secret. Allowed: a command that reads it in the container.",
+        ),
         ({"dependency_view_user": "watcher"}, "dependency_view_user: only valid with dependency_kind. Fix: set"),
         (
             {"dependency_kind": "redis", "dependency_view_credential": "PASSWORD"},
