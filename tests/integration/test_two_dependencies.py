@@ -87,7 +87,7 @@ def test_the_dependency_that_limits_the_servers_is_named(
     assert "open-sesame" not in (folder / "study.json").read_text() + done.stdout + done.stderr
     names = [dependency.name for dependency in record.context.dependencies.values()] if record.context else []
     assert sorted(names) == ["MariaDB", "Redis"]
-    if os.environ.get("SHOW"):
+    if os.environ.get("SHOW"):  # XXX
         open(os.environ["SHOW"], "a").write(
             json.dumps({"path": path, "reason": found.reason, "figures": found.figures}) + "\n"
         )
