@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
@@ -24,7 +21,6 @@ pytestmark = pytest.mark.long
 DJANGO = Path(__file__).parent / "django"
 # As deep as the lab's own inventory, so that it is the same lab, which 'study.py down' removes.
 INVENTORY = ROOT / ".state" / "two-dependencies"
-FEW = {"dependency_cpus": 0.25}
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +50,16 @@ def service(engine: docker.DockerClient, inventory: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("path", "variables", "kind", "subject"),
+    ("path", "kind", "subject"),
     [
-        ("/held", {}, ReasonKind.DEPENDENCY_CONNECTIONS, "MariaDB"),
-        ("/computed", FEW, ReasonKind.DEPENDENCY_CPU, "MariaDB"),
-        ("/cached", FEW, ReasonKind.DEPENDENCY_CPU, "Redis"),
-        ("/locked", {}, ReasonKind.DEPENDENCY_LOCKS, "MariaDB"),  # with all connections in use
+        ("/held", ReasonKind.DEPENDENCY_CONNECTIONS, "MariaDB"),
+        ("/computed", ReasonKind.DEPENDENCY_CPU, "MariaDB"),
+        ("/cached", ReasonKind.DEPENDENCY_CPU, "Redis"),
+        ("/locked", ReasonKind.DEPENDENCY_LOCKS, "MariaDB"),  # with all connections in use
     ],
 )
 def test_the_dependency_that_limits_the_servers_is_named(
-    inventory: Path, service: str, tmp_path: Path, path: str, variables: dict[str, Any], kind: ReasonKind, subject: str
+    inventory: Path, service: str, tmp_path: Path, path: str, kind: ReasonKind, subject: str
 ) -> None:
     grid = {
         "name": "shop",
@@ -74,7 +70,6 @@ def test_the_dependency_that_limits_the_servers_is_named(
         "load": {"think_time": "100ms", "ramp_up": "1s", "duration": "14s", "timeout": "10s"},
         "repeats": 1,
         "evidence": {"ceiling": False},
-        "vars": variables,
     }
     (tmp_path / "grid.yaml").write_text(yaml.safe_dump(grid))
     done = study("--grid", tmp_path / "grid.yaml", "--results", tmp_path / "results")
@@ -87,7 +82,3 @@ def test_the_dependency_that_limits_the_servers_is_named(
     assert "open-sesame" not in (folder / "study.json").read_text() + done.stdout + done.stderr
     names = [dependency.name for dependency in record.context.dependencies.values()] if record.context else []
     assert sorted(names) == ["MariaDB", "Redis"]
-    if os.environ.get("SHOW"):  # XXX
-        open(os.environ["SHOW"], "a").write(
-            json.dumps({"path": path, "reason": found.reason, "figures": found.figures}) + "\n"
-        )
