@@ -9,8 +9,14 @@ import docker.errors
 import pytest
 import yaml
 
+from harness.deploy.connections import Connections
+from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.resolve import describe
+from harness.observe import systemd
+from harness.observe.containers import Probes
+from harness.observe.views import ConnectionUse
 from harness.records.directory import StudyDirectory
-from tests.integration.conftest import study
+from tests.integration.conftest import ROOT, study
 from tests.integration.containers.databases.image import databases_image
 from tests.rehearsal.conftest import INVENTORY, Fleet, play, small_grid
 
@@ -38,7 +44,7 @@ STATEMENT = "nohup mariadb -e 'DO SLEEP(300)' >/dev/null 2>&1 &"
 
 
 @pytest.fixture(scope="module")
-def site(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def site(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The fleet's inventory with two more machines, of which one has a MariaDB as a systemd unit."""
     hosts = yaml.safe_load((INVENTORY / "hosts.yml").read_text())
     account = {"dependency_view_user": "watcher", "dependency_view_credential": FILE}
@@ -51,7 +57,7 @@ def site(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 **place(52),
                 "dependency_kind": "redis",
                 "dependency_port": 6379,
-                "dependency_image": databases_image(deployed_fleet.engine),
+                "dependency_image": databases_image(fleet.engine),
                 "dependency_command": command,
                 "dependency_view_user": "default",
             },
@@ -63,12 +69,12 @@ def site(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Ite
     (folder / "group_vars").symlink_to(INVENTORY / "group_vars")
     play("playbooks/rehearsal-up.yml", "--limit", f"localhost,{','.join(MACHINES)}", inventory=folder)
     try:
-        deployed_fleet.on("db", MARIADB)
+        fleet.on("db", MARIADB)
         yield folder
     finally:
         for name in MACHINES:
             with contextlib.suppress(docker.errors.NotFound):
-                deployed_fleet.engine.containers.get(f"{deployed_fleet.prefix}-{name}").remove(force=True, v=True)
+                fleet.engine.containers.get(f"{fleet.prefix}-{name}").remove(force=True, v=True)
 
 
 def place(number: int) -> dict[str, str]:
@@ -83,6 +89,29 @@ def run(site: Path, folder: Path, name: str) -> Any:
     """Run a study of one trial; return the finished process."""
     grid = small_grid(folder / f"{name}.yaml", name=name, factors={"servers": [1], "vusers": [20]}, repeats=1)
     return study("--grid", grid, "--inventory", site, "--results", folder / name)
+
+
+def test_an_existing_database_is_read_over_ssh(site: Path, fleet: Fleet) -> None:
+    """Its unit, its processes, its connections and its own view, with the password in a file of the machine."""
+    inventory = describe(ROOT, site, str(site))
+    (db,) = (host for host in inventory.dependencies if host.name == "db")
+    alone = Inventory(inventory.path, (db,))
+    fleet.on("db", STATEMENT)
+    with Connections(alone) as connections:
+        connections.reconnect()
+        probes = Probes(alone, connections, systemd.dependency_units(alone))
+        assert probes.view_problem(db) == ""
+        assert probes.states()["db"].running
+        with contextlib.closing(probes.connection_use(db, 30)) as session:
+            uses = [next(session), next(session)]
+        assert uses[-1] == ConnectionUse(1, 150, 0.0, 1)
+        assert next(probes.connections(db))["established"] == 0, "the session of the view uses the socket"
+        assert next(iter(probes.usage("db")))["memory_stats"]["usage"] > 10_000_000
+        assert "open-sesame" not in fleet.on("db", "ps -ef")
+        with fleet.broken("db", f"echo wrong >{FILE}", f"echo {PASSWORD} >{FILE}"):
+            assert "cannot read the view of MariaDB (ERROR 1045" in probes.view_problem(db)
+        fleet.on("db", "systemctl restart mariadb")
+        assert probes.view_problem(db) == ""
 
 
 def test_dependencies_are_observed_over_ssh(site: Path, deployed_fleet: Fleet, tmp_path: Path) -> None:
