@@ -22,7 +22,8 @@ _PARTS = re.compile(
 )
 # As one of the words of a name.
 _WORDS = frozenset(("key", "keys", "auth", "pwd", "pass", "sig", "dsn", "sas"))
-_PATH = "_lb_tls_key"  # ending of a balancer's variable that holds the path of a secret
+# Endings of roles' variables that hold the path of a secret, or the name of the variable with it.
+_PLACES = ("_lb_tls_key", "dependency_view_credential")
 _COUNTS = frozenset(("max", "min", "num", "n", "count", "limit", "size", "total", "length", "budget", "tokens"))
 _USER_INFO = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)(?=@)")
 _FLAG = re.compile(r"(-{0,2}[\w.-]+)=(.+)", re.S)
@@ -35,7 +36,7 @@ _known: set[str] = set()
 
 def is_secret_name(name: str) -> bool:
     """Whether a name is one of a secret, such as Authorization, X-Api-Key, db_password or accessToken."""
-    if name.endswith(_PATH):
+    if name.endswith(_PLACES):
         return False
     return bool(_PARTS.search(re.sub(r"[^a-z0-9]", "", name.lower()))) or bool(_words(name) & _WORDS)
 

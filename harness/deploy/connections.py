@@ -172,12 +172,12 @@ class Connections:
         for tunnel in broken:
             tunnel.wait()
 
-    def run(self, host: Host, command: list[str]) -> str:
-        """Output of a command on a machine; empty if it takes more than 20 s."""
+    def run(self, host: Host, command: list[str], within_s: float = 20.0) -> str:
+        """Output of a command on a machine; empty if it takes more than `within_s`."""
         try:
             done = subprocess.run(
                 [*ssh_command(host), "--", ssh_address(host), shlex.join(command)],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=20,
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=within_s,
                 cwd=ROOT, start_new_session=True,
             )  # fmt: skip
         except subprocess.TimeoutExpired:

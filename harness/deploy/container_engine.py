@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import docker
 import docker.errors
 import requests
+from docker.utils.socket import frames_iter
 
 from harness import bootstrap, docker_context
 from harness.errors import MachineNotReady
@@ -74,3 +75,20 @@ def execute(
             )
         time.sleep(0.05)
     return int(code), output.decode(errors="replace")
+
+
+def lines(engine: docker.APIClient, container: str, command: list[str]) -> Iterator[str]:
+    """Lines that a command in a container prints to its output, as they come, until it ends or the iterator is closed.
+
+    The engine's client leaves the sockets of its own streams open; this closes the connection. Raises
+    docker.errors.DockerException, requests.RequestException and OSError.
+    """
+    created = engine.exec_create(container, command, stderr=False)["Id"]
+    connection, rest = engine.exec_start(created, socket=True), b""
+    try:
+        for _, part in frames_iter(connection, tty=False):  # type: ignore[no-untyped-call] # docker ships no types
+            *whole, rest = (rest + part).split(b"\n")
+            yield from (line.decode(errors="replace") for line in whole)
+    finally:
+        response = getattr(connection, "_response", connection)  # whose end also ends the connection
+        response.close()

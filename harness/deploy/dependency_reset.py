@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import shlex
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import docker.errors
@@ -15,6 +17,7 @@ from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import TrialFailed
 
 NAME = "dependency_reset"
+WITHIN_S = 600.0  # of one command, which may restore a database, or wait for a lock that nobody releases
 
 
 def run(connections: Connections, inventory: Inventory, *variables: Mapping[str, Any]) -> None:
@@ -31,6 +34,11 @@ def run(connections: Connections, inventory: Inventory, *variables: Mapping[str,
 def _reset(connections: Connections, host: Host, command: list[str]) -> None:
     try:
         code, output = _executed(connections, host, command)
+    except TimeoutError:
+        raise TrialFailed(
+            f"{host.name}: {NAME} did not end within {WITHIN_S:g} s: {shlex.join(command)}. "
+            "Fix: end the sessions of which it waits for a lock, or use a faster command."
+        ) from None
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise TrialFailed(f"{host.name}: {NAME} cannot be run: {error}") from None
     if code:
@@ -42,10 +50,31 @@ def _reset(connections: Connections, host: Host, command: list[str]) -> None:
 
 
 def _executed(connections: Connections, host: Host, command: list[str]) -> tuple[int, str]:
-    """Exit code and output of a command in the dependency's container, or on its machine without one."""
+    """Exit code and output of a command in the dependency's container, or on its machine; raises TimeoutError."""
     if host.container:
-        return execute(connections.docker(host).api, host.container, command)
+        return _within(lambda: execute(connections.docker(host).api, host.container, command))
     if not host.is_machine:
         return 1, "the dependency has neither a container nor a machine in the inventory"
-    *lines, last = connections.run(host, ["sh", "-c", '"$@" 2>&1; echo "$?"', "sh", *command]).splitlines() or ["1"]
+    output = connections.run(host, ["sh", "-c", '"$@" 2>&1; echo "$?"', "sh", *command], WITHIN_S)
+    *lines, last = output.splitlines() or ["the machine does not answer", "1"]
     return (int(last) if last.isdigit() else 1), "\n".join(lines)
+
+
+def _within(run: Callable[[], tuple[int, str]]) -> tuple[int, str]:
+    """The result of `run`, which goes on in a thread when this raises TimeoutError."""
+    results: queue.Queue[tuple[int, str] | Exception] = queue.Queue()
+
+    def execute_once() -> None:
+        try:
+            results.put(run())
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            results.put(error)
+
+    threading.Thread(target=execute_once, daemon=True).start()
+    try:
+        found = results.get(timeout=WITHIN_S)
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(found, Exception):
+        raise found
+    return found

@@ -104,6 +104,11 @@ RULES: tuple[tuple[str, Callable[[Any], str]], ...] = (
         r"(ml_server|dependency)_user",
         _like(r"[\w.-]{1,64}(?::[\w.-]{1,64})?", 'a user and a group, as in "10001:10001"'),
     ),
+    (r"dependency_view_(user|database)", _like(r"[A-Za-z_][A-Za-z0-9_]{0,62}", "letters, digits and underscore")),
+    (
+        r"dependency_view_credential",
+        _like(r"[A-Za-z_][A-Za-z0-9_]*|/[\w./@-]+", "the name of a variable of the container, or the path of a file"),
+    ),
     (r".*_health", lambda value: http.wrong_path(str(value))),
     (r"dependency_health_path", lambda value: http.wrong_path(str(value)) if value else ""),
     (r".*_restart_policy", lambda value: "" if value in _RESTART else f"Allowed: {', '.join(_RESTART)}."),

@@ -40,7 +40,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
     rate = window_stats.mean_rate(rows)
     if not rows or not rate:
         return _bottleneck((Component.UNKNOWN, Reason(kind=ReasonKind.NO_SUCCESS)), "", {}, first)
-    figures = _figures(seen)
+    figures = _figures(seen, limits)
     near = "" if much else next_bottleneck(figures["of_users_bound"], figures.get("of_offered"), limits)
     for judge in (_died, _generator, _stopped, _users, _rate, _balancer, _network, _dependency, _server, _platform):
         found = judge(seen, findings, figures, limits)
@@ -76,7 +76,7 @@ def _bottleneck(found: Found, near: str, figures: dict[str, float | None], first
     )
 
 
-def _figures(seen: Observation) -> dict[str, float | None]:
+def _figures(seen: Observation, limits: Thresholds) -> dict[str, float | None]:
     think_s = derived.think_s(seen) or seen.think_time_s
     busy = utilization.slots_of(seen)
     of_bound = derived.of_users_bound(seen)
@@ -100,19 +100,25 @@ def _figures(seen: Observation) -> dict[str, float | None]:
         "retransmitted": host_usage.retransmitted(seen),
         "over_allowance": over[2] if over else None,
         **_offered(seen),
-        **_shared(seen),
+        **_shared(seen, limits),
     }
 
 
-def _shared(seen: Observation) -> dict[str, float | None]:
+def _shared(seen: Observation, limits: Thresholds) -> dict[str, float | None]:
     """Return the figures that only servers with dependencies have."""
     if not seen.dependencies:
         return {}
-    cpu, connections = shared_use.cpu(seen), shared_use.connections(seen)
+    cpu, connections, spent = shared_use.cpu(seen), _connections(seen, limits), shared_use.time(seen)
     return {
         "dependency_cpu": cpu.share if cpu else None,
         "dependency_connections": connections.share if connections else None,
+        "dependency_times": spent.seconds / seen.unloaded_s if spent and seen.unloaded_s else None,
     }
+
+
+def _connections(seen: Observation, limits: Thresholds) -> shared_use.Use | None:
+    is_refused = (window_stats.error_rate(seen.window) or 0.0) > limits.errors_warning
+    return shared_use.connections(seen, is_refused=is_refused)
 
 
 def _response_s(seen: Observation) -> float | None:
@@ -218,17 +224,22 @@ def _network(seen: Observation, findings: Sequence[Finding], figures: Judged, li
 
 
 def _dependency(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
-    """Find a dependency at its limit, or near it while idle servers wait."""
+    """Find a dependency at its limit, or idle servers that wait for one: near its limit, locked, or slow."""
     for host, death in seen.dependencies_died.items():
         name = seen.dependencies[host].name
         reason = _reason(ReasonKind.DEPENDENCY_DIED, death.of(name))
         return Component.DEPENDENCY, reason.model_copy(update={"subject": name, "detail": str(death)})
-    cpu, connections = shared_use.cpu(seen), shared_use.connections(seen)
+    cpu, connections = shared_use.cpu(seen), _connections(seen, limits)
     if cpu is not None and cpu.share >= limits.dependency_cpu:
         return _of_dependency(ReasonKind.DEPENDENCY_CPU, cpu.name)
     slots, used = figures["server_slots"], figures["server_cpu"]
     if (slots is not None and slots >= limits.slots_busy) or (used is not None and used >= limits.server_cpu):
         return None
+    # Longer than any unloaded response: the dependency is slow, and servers that wait for it have no free slot.
+    spent, times = shared_use.time(seen), figures.get("dependency_times")
+    is_slow = times is not None and times >= limits.server_queue
+    if spent is not None and is_slow and spent.is_locked:  # more connections would wait for the same locks
+        return _of_dependency(ReasonKind.DEPENDENCY_LOCKS, spent.name)
     if connections is not None and connections.share >= limits.dependency_connections:
         return _of_dependency(ReasonKind.DEPENDENCY_CONNECTIONS, connections.name)
     near = max((use for use in (cpu, connections) if use), key=lambda use: use.share, default=None)
@@ -236,7 +247,7 @@ def _dependency(seen: Observation, _findings: Sequence[Finding], figures: Judged
     waits = bool(unloaded_s) and upstream_s is not None and upstream_s >= limits.server_queue * (unloaded_s or 0.0)
     if near is not None and near.share >= limits.dependency_near and waits:
         return _of_dependency(ReasonKind.DEPENDENCY_WAIT, near.name)
-    return None
+    return _of_dependency(ReasonKind.DEPENDENCY_TIME, spent.name) if spent is not None and is_slow else None
 
 
 def _of_dependency(kind: ReasonKind, name: str) -> Found:

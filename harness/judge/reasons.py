@@ -21,8 +21,8 @@ def _share(figures: Figures, name: str) -> str:
     return "–" if value is None else percent(min(value, 1.0))
 
 
-def _times(figures: Figures) -> str:
-    value = figures.get("times")
+def _times(figures: Figures, name: str = "times") -> str:
+    value = figures.get(name)
     return "–" if value is None else f"{value:.1f}"
 
 
@@ -94,6 +94,20 @@ SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
         times=_times(f),
         share=_share(f, "server_cpu"),
         nearest=_nearest(f),
+    ),
+    ReasonKind.DEPENDENCY_LOCKS: lambda r, f: tr(
+        "requests wait for locks in {shared}: they spent {times} times the unloaded response time there, with the "
+        "servers' CPU at {share}",
+        shared=_shared(r),
+        times=_times(f, "dependency_times"),
+        share=_share(f, "server_cpu"),
+    ),
+    ReasonKind.DEPENDENCY_TIME: lambda r, f: tr(
+        "servers wait for {shared}, which is slow below its limits of CPU and connections: requests spent {times} "
+        "times the unloaded response time there, with the servers' CPU at {share}",
+        shared=_shared(r),
+        times=_times(f, "dependency_times"),
+        share=_share(f, "server_cpu"),
     ),
     ReasonKind.SLOW_SERVER: _detail,
     ReasonKind.SLOTS_BUSY: lambda r, f: tr(

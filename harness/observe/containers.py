@@ -5,6 +5,7 @@ They are read through Docker's API and the balancer's control port, so cgroup v1
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
@@ -21,7 +22,7 @@ import requests
 import urllib3.exceptions
 
 from harness.deploy.connections import Connections
-from harness.deploy.container_engine import execute
+from harness.deploy.container_engine import execute, lines
 from harness.deploy.inventory.hosts import DEPENDENCIES, Host, Inventory, Url
 from harness.errors import TrialFailed
 from harness.observe import exposition, systemd, views
@@ -32,6 +33,7 @@ from harness.observe.systemd import ContainerState, SystemdUnit
 from harness.observe.views import ConnectionUse
 
 HERE = "this machine"
+VIEW_WITHIN_S = 3  # for which an idle dependency's view is tried
 # Group of the inventory → role in hosts.csv.
 ROLES = {
     "load_balancers": "balancer",
@@ -65,6 +67,7 @@ class Probes:
         self._inventory = inventory
         self._hosts = {host.name: host for host in inventory.observed}
         self._control: httpx.Client | None = None
+        self._most: dict[str, int | None] = {}  # dependency → connections that it accepts, by its own view
 
     @property
     def _http(self) -> httpx.Client:
@@ -159,32 +162,50 @@ class Probes:
                 subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
             )
 
-    def connection_use(self, host: Host, seconds: int) -> Iterator[ConnectionUse]:
-        """What a dependency's own view counts, about once a second for `seconds`; nothing without a view."""
+    def connection_use(self, host: Host, seconds: int) -> Generator[ConnectionUse, None, None]:
+        """What a dependency's own view counts, about once a second for `seconds`; nothing without a view.
+
+        A dependency without a connection left for the view has all of them in use.
+        """
         found = views.reader(host.variables, seconds)
         if found is None:
             return
         view, command = found
         seen: dict[str, int] = {}
-        for line in self._lines(host, command):
-            use = view.read(line, seen)
-            if use is not None:
-                yield use
+        with contextlib.closing(self._lines(host, command)) as session:
+            for line in session:
+                use = view.read(line, seen)
+                if use is not None:
+                    self._most[host.name] = use.most
+                    yield use
+                elif views.is_refused(line) and (most := self._most.get(host.name)) is not None:
+                    yield ConnectionUse(most, most, None, most)
 
-    def _lines(self, host: Host, command: list[str]) -> Iterator[str]:
+    def view_problem(self, host: Host) -> str:
+        """Why a dependency's own view cannot be read, with the fix; empty if it can be, or if the host has none."""
+        found = views.reader(host.variables, VIEW_WITHIN_S)
+        if found is None:
+            return ""
+        view, command = found
+        seen: dict[str, int] = {}
+        printed = []
+        with contextlib.closing(self._lines(host, command)) as session:
+            for line in session:
+                use = view.read(line, seen)
+                if use is not None:
+                    self._most[host.name] = use.most
+                    return ""
+                printed.append(line)
+        return views.problem(host.variables, printed)
+
+    def _lines(self, host: Host, command: list[str]) -> Generator[str, None, None]:
         """Lines that a command prints in a host's container, or on its machine without one, as they come."""
         if host.name in self._services:
-            process = self._connections.stream(host, command)
-            assert process.stdout is not None  # noqa: S101 - it is a pipe
-            yield from process.stdout
+            yield from systemd.text_lines(self._connections.stream(host, command))
             return
-        engine, rest = self._engine(host), b""
         try:
-            created = engine.exec_create(host.container, command, stderr=False)["Id"]
-            for part in engine.exec_start(created, stream=True):
-                *whole, rest = (rest + part).split(b"\n")
-                yield from (line.decode(errors="replace") for line in whole)
-        except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
+            yield from lines(self._engine(host), host.container, command)
+        except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError):
             return  # the container ended, or the connection to its host did
 
     def machines(self) -> dict[str, Host | None]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,15 @@ def usage(connections: Connections, host: Host, service: SystemdUnit) -> Iterato
 
 def json_lines(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
     """JSON lines of a process, which is killed when the iterator is closed."""
+    with contextlib.closing(text_lines(process)) as printed:
+        yield from map(json.loads, printed)
+
+
+def text_lines(process: subprocess.Popen[str]) -> Generator[str, None, None]:
+    """Lines of a process, which is killed when the iterator is closed."""
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     try:
-        for line in process.stdout:
-            yield json.loads(line)
+        yield from process.stdout
     finally:
         process.kill()
         process.stdout.close()

@@ -163,7 +163,7 @@ class Watcher:
                 return
             found, now = self._dependencies.setdefault(host.name, {}), time.time()
             found["in_use"], found["most_connections"] = (now, use.in_use), (now, use.most)
-            found["longest_wait_s"] = (now, use.longest_wait_s)
+            found["longest_wait_s"], found["sessions"] = (now, use.longest_wait_s), (now, use.sessions)
 
     def _watch_machine(self, machine: str) -> None:
         before: dict[str, Any] | None = None

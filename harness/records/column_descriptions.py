@@ -38,7 +38,8 @@ HOSTS: dict[str, Key] = {
     "connections": Key("established connections at a dependency's port; empty for other hosts", "connections"),
     "in_use": Key("connections of a dependency in use, by its own view (`dependency_view_user`)", "connections"),
     "most_connections": Key("most connections that it accepts, by the same view", "connections"),
-    "longest_wait_s": Key("longest wait of a request in it, by the same view", "s"),
+    "longest_wait_s": Key("longest wait of a request for a lock in it, by the same view", "s"),
+    "sessions": Key("open connections, idle ones included, by the same view", "connections"),
 }
 MACHINES: dict[str, Key] = {
     "t_s": Key("second of the load", "s"),

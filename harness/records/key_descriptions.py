@@ -284,9 +284,7 @@ TRIAL: dict[str, Key] = {
     "bottleneck.figures.generator_cpu": Key(
         "busiest generator process, mean over the window", "share of a core or its limit"
     ),
-    "bottleneck.figures.balancer_cpu": Key(
-        "busiest worker, or thread, of the balancer", "share of a core or its limit"
-    ),
+    "bottleneck.figures.balancer_cpu": Key("busiest worker or thread of it", "share of a core or its limit"),
     "bottleneck.figures.dependency_cpu": Key(
         "busiest dependency in the window; absent without dependencies, `null` without an allowance",
         "share of its allowance",
@@ -295,6 +293,7 @@ TRIAL: dict[str, Key] = {
         "connections in use, of the dependency with the largest share; absent or `null` as well",
         "share of the most that it accepts",
     ),
+    "bottleneck.figures.dependency_times": Key("time of a request in a dependency / `unloaded_s`", "ratio"),
     "bottleneck.figures.response_s": Key(
         "mean response time in the window: with users by Little's law, with `rate` by the balancer's log", "s"
     ),

@@ -25,6 +25,8 @@ class ReasonKind(StrEnum):
     DEPENDENCY_DIED = "dependency died"  # `subject`: the dependency, `detail`: how
     DEPENDENCY_CPU = "dependency CPU"  # `subject`: the dependency
     DEPENDENCY_CONNECTIONS = "dependency connections"  # the same
+    DEPENDENCY_LOCKS = "dependency locks"  # the same: idle servers wait for it, and requests wait for locks in it
+    DEPENDENCY_TIME = "dependency time"  # the same: idle servers wait for it, and no limit of it is known to be reached
     DEPENDENCY_WAIT = "dependency wait"  # the same: idle servers wait for it, and it is near its own limit
     SLOW_SERVER = "slow server"  # `detail`: the finding
     SLOTS_BUSY = "slots busy"  # `subject`: the server, empty for all together

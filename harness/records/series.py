@@ -50,7 +50,8 @@ class HostSample:
     """One host's container in one second: cores used, share of periods throttled, memory, and what it moved.
 
     `connections` are the established ones at the port of a dependency. Its own views, where they are read, count those
-    `in_use` (that execute or hold something), the most that it accepts, and the longest wait of a request in it.
+    `in_use` (that execute or hold something), the most that it accepts, the longest wait of a request in it, and all
+    open `sessions`.
     """
 
     t_s: float
@@ -67,6 +68,7 @@ class HostSample:
     in_use: int | None = None
     most_connections: int | None = None
     longest_wait_s: float | None = None
+    sessions: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

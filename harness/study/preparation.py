@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from harness.balancers import registry as balancer_registry
 from harness.deploy import host_limits, lab_resources
 from harness.deploy.connections import Connections
 from harness.deploy.deployment import Deployment, Placement
+from harness.errors import BadInput
 from harness.grid.cell import Cell
 from harness.grid.load import BALANCER
 from harness.grid.schema import Grid
@@ -57,7 +59,7 @@ class Preparation:
     def run(self, connections: Connections) -> TrialContext:
         """Prepare everything that trials share.
 
-        Raises DeployFailed, TrialFailed, LoadGeneratorFailed, CannotRun or Interrupted.
+        Raises DeployFailed, TrialFailed, LoadGeneratorFailed, CannotRun, Interrupted or BadInput.
         """
         found: dict[str, Any] = {}
         if self.config.time_factor is None:
@@ -66,6 +68,7 @@ class Preparation:
         self._deploy()
         connections.reconnect()
         context = self._connect(connections)
+        self._check_views(context.probes)
         if self.config.lab is not None and self.record.time_scaling is None:
             context = self._choose_factor(context, found)
         if self.config.grid.evidence.ceiling and self.record.ceiling is None:
@@ -98,6 +101,14 @@ class Preparation:
         )
         run_load.wait_ready(context, within_s=EARLIER_LOAD_ENDS_WITHIN_S)
         return context
+
+    def _check_views(self, probes: containers.Probes) -> None:
+        """Read the view of each dependency once; raises BadInput with the problems of all."""
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            found = zip(probes.dependencies, pool.map(probes.view_problem, probes.dependencies), strict=True)
+            problems = [f"{host.name}: {problem}" for host, problem in found if problem]
+        if problems:
+            raise BadInput(*problems)
 
     def _read_environment(self, context: TrialContext, found: dict[str, Any]) -> None:
         """Check the compared images, and read the environment of a new study."""

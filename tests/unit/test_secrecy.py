@@ -19,7 +19,7 @@ SECRETS = """
 """
 HARMLESS = """
     Accept Host Content-Type text monkey keep_alive nginx_lb_upstream_keepalive tokenizer TOKENIZERS_PARALLELISM author
-    passenger servers path keyboard X-Study-Trial
+    passenger servers path keyboard X-Study-Trial nginx_lb_tls_key dependency_view_credential
 """
 KEY, OTHER = b"k" * 32, b"o" * 32
 

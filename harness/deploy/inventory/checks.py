@@ -14,6 +14,7 @@ from harness.deploy.inventory import addresses
 from harness.deploy.inventory.hosts import DEPENDENCIES, GROUPS, Host, Inventory, as_port, as_price
 from harness.deploy.role_values import RoleValues
 from harness.deploy.value_rules import wrong_host
+from harness.secrecy import MASK
 from harness.words import short
 
 # Variables of Ansible and of this project's playbooks, which the defaults of no role contain.
@@ -133,12 +134,30 @@ def _host(host: Host) -> Iterable[Problem]:
             host.name, "ansible_connection",
         )  # fmt: skip
     yield from _ports_and_price(host)
+    yield from _view(host)
     for name in ("ansible_host", "ansible_ssh_host"):
         address = variables.get(name)
         if address is not None and (message := _unusable_address(str(address))):
             yield Problem(f"{name}: {message}", host.name, name)
     if host.name.startswith("-"):
         yield Problem(f"name: {_unusable_address(host.name)}", host.name)
+
+
+def _view(host: Host) -> Iterable[Problem]:
+    """Variables of a dependency's own view without those that it needs."""
+    user, kind = "dependency_view_user", "dependency_kind"
+    given = [name for name in host.names if name.startswith("dependency_view_") and host.variables.get(name)]
+    if given and not host.variables.get(kind):
+        yield Problem(f"{given[0]}: only valid with {kind}. Fix: set {kind}.", host.name, given[0])
+    reset = host.variables.get("dependency_reset")
+    if reset and MASK.search(str(reset)):  # the study runs it, and knows no secrets of the inventory
+        yield Problem(
+            "dependency_reset: contains a secret. Allowed: a command that reads it in the container. "
+            "Fix: write [sh, -c, 'MYSQL_PWD=\"$MYSQL_ROOT_PASSWORD\" mysql …'].",
+            host.name, "dependency_reset",
+        )  # fmt: skip
+    if given and host.variables.get(kind) and not host.variables.get(user):
+        yield Problem(f"{given[0]}: only valid with {user}. Fix: set {user}.", host.name, given[0])
 
 
 def _ports_and_price(host: Host) -> Iterable[Problem]:

@@ -1,5 +1,6 @@
 """Databases, caches and APIs that the servers share: in the inventory, the identity of a study, and between trials."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -55,9 +56,23 @@ def test_an_inventory_may_have_dependencies() -> None:
         ({"dependency_image": ""}, "dependency_image: not set"),
         ({"dependency_image": "Not an image"}, "dependency_image: got"),
         ({"dependency_port": 0}, "dependency_port: not a port (got 0)"),
-        ({"dependency_kind": "oracle"}, "dependency_kind: got 'oracle'. Allowed: , postgresql, mysql, redis"),
+        ({"dependency_kind": "oracle"}, "dependency_kind: got 'oracle'. Allowed: , postgresql, mysql, mariadb, redis"),
         ({"dependency_health_path": "healthz"}, "dependency_health_path"),
         ({"dependency_env": {"A": [1]}}, "dependency_env: A: got [1]"),
+        (
+            {"dependency_kind": "redis", "dependency_view_user": "watch-er"},
+            "dependency_view_user: got 'watch-er'. Allowed: letters",
+        ),
+        ({"dependency_kind": "redis", "dependency_view_credential": "A B"}, "dependency_view_credential: got"),
+        (
+            {"dependency_reset": ["mysql", "--password=masked:0123abcd:0123456789abcdef"]},
+            "dependency_reset: contains a secret. Allowed: a command that reads it in the container.",
+        ),
+        ({"dependency_view_user": "watcher"}, "dependency_view_user: only valid with dependency_kind. Fix: set"),
+        (
+            {"dependency_kind": "redis", "dependency_view_credential": "PASSWORD"},
+            "dependency_view_credential: only valid with dependency_view_user. Fix: set dependency_view_user.",
+        ),
         ({"dependency_healt_path": "/"}, "Fix: write dependency_health_path"),
         ({"study_container_engine": "none"}, "study_container_engine: unknown (got 'none')"),
         ({"private_ip": "203.0.113.9"}, "private_ip: a public address"),
@@ -151,3 +166,19 @@ def test_a_dependency_is_reset_with_the_command_of_cell_grid_or_inventory() -> N
 def test_a_trial_cannot_be_run_without_its_reset(engine: Engine, message: str) -> None:
     with pytest.raises(TrialFailed, match=message):
         reset(engine, with_dependency(dependency_reset=["truncate"]))
+
+
+def test_a_reset_that_waits_for_a_lock_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another session may hold the lock for as long as it likes."""
+    released = threading.Event()
+
+    class Locked(Engine):
+        def exec_start(self, _: str, stream: bool) -> list[bytes]:
+            assert stream
+            assert released.wait(60)
+            return []
+
+    monkeypatch.setattr(dependency_reset, "WITHIN_S", 0.05)
+    with pytest.raises(TrialFailed, match=r"db: dependency_reset did not end within 0\.05 s: truncate\. Fix: end"):
+        reset(Locked(0), with_dependency(dependency_reset=["truncate"]))
+    released.set()

@@ -15,6 +15,7 @@ from harness.records.trial import Bottleneck
 from tests.builders import logged, observation
 
 LIMITS = Thresholds()
+COLUMNS = ("in_use", "most_connections", "connections", "longest_wait_s", "sessions")
 POSTGRESQL = Dependency(name="PostgreSQL")
 WAITING = {"upstream_mean_s": 1.5}  # 30 times R0
 FREE = {"server-1": Pacing(offered=70.0, busy=40.0, lost=0.0, late=0.0, answers=2800)}
@@ -22,7 +23,7 @@ FREE = {"server-1": Pacing(offered=70.0, busy=40.0, lost=0.0, late=0.0, answers=
 
 def seen(cores: float, *, server: float = 0.06, what: Dependency = POSTGRESQL, **more: Any) -> Observation:
     """Return a trial with waiting users: CPU of the database (allowance: one core) and of the server (0.2 cores)."""
-    columns = {name: more.pop(name) for name in ("in_use", "most_connections", "connections") if name in more}
+    columns = {name: more.pop(name) for name in COLUMNS if name in more}
     hosts = [
         HostSample(
             t_s=t + 0.5,
@@ -64,6 +65,41 @@ def test_connections_in_use_are_a_limit_while_servers_are_idle() -> None:
     assert judged(seen(0.1, pacing=FREE, **full)).component == "dependency"
     assert judged(seen(0.1, server=0.19, **full)).component == "server", "the server is at its own limit"
     assert judged(seen(0.1, in_use=20, most_connections=42)).basis.kind is ReasonKind.CONCURRENCY
+
+
+def test_open_connections_are_a_limit_while_requests_fail() -> None:
+    """Sessions that a pool keeps idle leave none for other programs."""
+    pooled: dict[str, Any] = {"in_use": 10, "sessions": 42, "most_connections": 42}
+    failing = [replace(row, failed=28) for row in seen(0.1).samples]
+    found = judged(seen(0.1, samples=failing, **pooled))
+    assert found.basis.kind is ReasonKind.DEPENDENCY_CONNECTIONS
+    assert judged(seen(0.1, **pooled)).component == "server"
+
+
+def test_the_number_in_the_inventory_is_the_limit_of_a_view_without_one() -> None:
+    limited = Dependency(name="Redis", connections=100)
+    assert judged(seen(0.1, what=limited, in_use=98)).basis.kind is ReasonKind.DEPENDENCY_CONNECTIONS
+
+
+@pytest.mark.parametrize(
+    ("in_use", "longest_wait_s", "kind"),
+    [
+        (56, 0.0, ReasonKind.DEPENDENCY_TIME),  # 56 / 280 per s is 200 ms, 4 times R0
+        (56, 0.2, ReasonKind.DEPENDENCY_LOCKS),
+        (1000, 3.0, ReasonKind.DEPENDENCY_LOCKS),  # more connections would wait as well
+        (1000, 0.0, ReasonKind.DEPENDENCY_CONNECTIONS),
+        (28, 0.2, ReasonKind.CONCURRENCY),  # 100 ms of 1.5 s: requests wait in the servers
+        (56, None, ReasonKind.CONCURRENCY),  # such a view counts clients
+    ],
+)
+def test_idle_servers_wait_where_their_requests_spend_the_time(
+    in_use: int, longest_wait_s: float | None, kind: ReasonKind
+) -> None:
+    columns: dict[str, Any] = {"in_use": in_use, "most_connections": 1000, "longest_wait_s": longest_wait_s}
+    found = judged(seen(0.1, **columns))
+    assert found.basis.kind is kind
+    assert found.figures["dependency_times"] == (None if longest_wait_s is None else pytest.approx(in_use / 280 / 0.05))
+    assert judged(seen(0.1, server=0.19, **columns)).basis.kind is ReasonKind.SERVER_CPU
 
 
 def test_established_connections_count_where_their_limit_is_known() -> None:

@@ -81,6 +81,7 @@ def test_every_column_has_its_name_and_its_type(measured: StudyDirectory) -> Non
         "role": "string",
         **{f"{name}_mb_per_s": "Float64" for name in ("received", "sent", "read", "written")},
         **{"connections": "Int64", "in_use": "Int64", "most_connections": "Int64", "longest_wait_s": "Float64"},
+        "sessions": "Int64",
     }
     assert kinds(frames.trials(measured)) == {**FACTORS, **columns.TRIALS}
     assert kinds(frames.cells(measured)) == {**FACTORS, **columns.CELLS}

@@ -62,6 +62,15 @@ def test_a_closed_port_is_named(ready: ModuleType) -> None:
     assert "Connection refused" in line
 
 
+def test_a_health_command_runs_on_the_machine_of_a_dependency_outside_a_container(ready: ModuleType) -> None:
+    assert ready.wait("", "db.example", 5432, "", ["true"], 0.0)[0] == ready.READY
+    outcome, line = ready.wait("", "db.example", 5432, "", ["sh", "-c", "echo starting; exit 3"], 0.0)
+    assert (outcome, line) == (ready.STARTING, "db.example:5432: sh exits with 3: starting")
+    outcome, line = ready.wait("", "db.example", 5432, "", ["no-such-program"], 60.0)
+    assert outcome == ready.FAILED
+    assert line.endswith("Fix: correct dependency_health_command, or install its program in the image.")
+
+
 @pytest.mark.parametrize(
     ("lines", "code", "variable"),
     [
