@@ -130,14 +130,14 @@ def blocks_needed(deviation: float, tolerance: float, most: int) -> int | None:
     """The blocks after which nine of ten gates find a build that is slower by `tolerance`; None above `most`.
 
     `deviation` is the standard deviation of a block's log ratio. The power follows from the noncentral t at the last
-    look, with room for the slow builds that pass at an earlier one (`MISSES`).
+    look.
     """
     from scipy import special
 
     for count in range(BLOCKS.first, most + 1, 2):
         beyond = -math.log1p(-tolerance) * math.sqrt(count) / max(deviation, LEAST_DEVIATION)
         critical = special.stdtrit(count - 2, 1 - LAST_LEVEL * ALARMS)
-        if special.nctdtr(count - 2, beyond, critical) <= 1 - POWER - MISSES:
+        if special.nctdtr(count - 2, beyond, critical) <= 1 - POWER:
             return count
     return None
 

@@ -108,7 +108,7 @@ def test_blocks_that_are_few_or_begin_with_one_build_have_no_limits(places: tupl
     assert sequential.limits_of_blocks(LOGS[: len(places)], places, 20).low is None
 
 
-@pytest.mark.parametrize(("noise", "expected"), [(0.02, 8), (0.03, 14), (0.04, 22), (0.06, 46), (0.10, None)])
+@pytest.mark.parametrize(("noise", "expected"), [(0.02, 8), (0.03, 14), (0.04, 22), (0.06, 42), (0.10, None)])
 def test_the_blocks_that_a_gate_needs_follow_from_its_noise(noise: float, expected: int | None) -> None:
     """The deviation of a block's log ratio is √2 times that of a trial; a study has 100 blocks at most."""
     assert sequential.blocks_needed(math.sqrt(2) * noise, 0.05, 100) == expected
