@@ -101,7 +101,7 @@ def gate_grid(
     """Return the grid of a gate by the options of the command; raises BadInput for one that cannot be used."""
     from harness.grid import derive, units
     from harness.grid import load as loads
-    from harness.grid.gate import Gate, GateOrder
+    from harness.grid.gate import Gate
 
     option = "--tolerance"
     try:
@@ -116,7 +116,7 @@ def gate_grid(
             if grid.server_types:
                 raise ValueError("only valid without server_types. Fix: leave it out for the smallest topology")
         option = "--time"
-        rule = Gate.model_validate({"tolerance": tolerance, "order": GateOrder.DRAWN})
+        rule = Gate.model_validate({"tolerance": tolerance, "order": "drawn"})
         return derive.gated(grid, builds, rule, load_s, servers, level)
     except ValueError as error:
         raise BadInput(f"{option}: {str(error).removeprefix(option[2:] + ': ')}") from None

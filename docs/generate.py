@@ -9,7 +9,6 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +147,6 @@ def _type(annotation: Any, metadata: Sequence[object] = ()) -> str:
         return f"{_type(arguments[0])}, or a list"
     if origin is dict:
         return f"{_type(arguments[0])} → {_type(arguments[1])}"
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return ", ".join(f"`{choice.value}`" for choice in annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "see below"
     return PLAIN.get(annotation, "any value")

@@ -9,7 +9,6 @@ from functools import lru_cache
 
 from harness.grid import load_generators
 from harness.grid.cell import Cell
-from harness.grid.gate import GateOrder
 from harness.grid.schema import Grid
 from harness.grid.server_rates import ServerRates
 from harness.plan.terms import Terms
@@ -131,7 +130,7 @@ def rotation(servers: Collection[str], block: int, seed: int) -> tuple[str, ...]
 
 def block(cells: Sequence[Cell], repeat: int, grid: Grid, kind: str, terms: Terms = NEW) -> list[PlannedTrial]:
     """Return one block, with its control trial where the study has one: by default on rented hosts (rule E20)."""
-    is_drawn = grid.gate is not None and grid.gate.order is GateOrder.DRAWN
+    is_drawn = grid.gate is not None and grid.gate.order == "drawn"
     found = drawn(cells, repeat, grid.repeats.max, terms.seed) if is_drawn else order(cells, repeat, terms.seed)
     wanted = grid.evidence.control_trial if grid.evidence.control_trial is not None else kind == "hosts"
     return [*found, PlannedTrial(found[0].cell, repeat, control=True)] if wanted and found else found

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.grid.amount import MOST_REPEATS
-from harness.grid.gate import IMAGE, GateOrder
+from harness.grid.gate import IMAGE
 from harness.grid.schema import Grid
 from harness.records.trial import TrialRecord
 from harness.summarise.cells.cell import CellSummary
@@ -95,7 +95,7 @@ def result(
     first, second = ([side.by_block[block] for block in common] for side in (baseline, candidate))
     by_block = dict(zip(common, intervals.log_ratios(first, second).tolist(), strict=True)) if common else {}
     ratio, deviation = None, None
-    if grid.gate.order is GateOrder.PAIRS:
+    if grid.gate.order == "pairs":
         pairs = sequential.of_pairs(by_block)
         ratio = sequential.limits(pairs, grid.repeats.max // 2) if pairs else None
         deviation = math.sqrt(2) * statistics.stdev(pairs) if ratio and ratio.low else None

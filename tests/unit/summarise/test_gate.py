@@ -100,7 +100,7 @@ def test_limits_of_blocks_follow_from_least_squares_of_the_ratio_and_the_place_i
 def test_a_lasting_difference_between_both_trials_of_a_block_changes_no_limit() -> None:
     tired = [log - 0.2 * place for log, place in zip(LOGS, PLACES, strict=True)]
     one, other = (sequential.limits_of_blocks(logs, PLACES, 20) for logs in (LOGS, tired))
-    assert (one.low, one.high) == (pytest.approx(other.low), pytest.approx(other.high))
+    assert [one.low, one.high] == pytest.approx([other.low, other.high])
 
 
 @pytest.mark.parametrize("places", [(1,) * 8, (1,) * 7 + (-1,), PLACES[:5]])
