@@ -39,7 +39,7 @@ def test_a_gate_has_two_builds_in_the_smallest_topology_at_the_largest_load() ->
 
 
 def test_the_time_of_a_gate_is_its_number_of_blocks() -> None:
-    """Ten minutes have 25 blocks of two trials of 12 s, and decisions follow pairs of blocks."""
+    """Ten minutes have 25 blocks of two trials of 12 s; their number is even, as half of them begin with each build."""
     assert gated(grid()).repeats.max == 24
     assert gated(grid(), time="20min").repeats.max == 50
     assert gated(grid(), time="10h").repeats.max == 100
