@@ -108,7 +108,10 @@ def _tired(random: np.random.Generator, times: Array) -> Array:
 
 SCENARIOS = (
     Scenario("paced servers, 0.1 %", _independent(0.001)),
-    *(Scenario(f"independent, {100 * share:.0f} %", _independent(share)) for share in (0.02, 0.03, 0.04, 0.06, 0.09)),
+    *(
+        Scenario(f"independent, {100 * share:.0f} %", _independent(share))
+        for share in (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.09)
+    ),
     Scenario("3 %, dependent seconds", _dependent_seconds),
     Scenario("heavy tails, 3 %", _heavy_tails),
     Scenario("stalls of 1 to 2 s in 20 % of trials, 2 %", _stalls),
@@ -135,15 +138,16 @@ def simulate(scenario: Scenario, true_ratio: float, studies: int) -> Gated:
 def one(noise: Noise, true_ratio: float, random: np.random.Generator) -> tuple[GateConclusion, int]:
     """Return the conclusion of one gate and the number of its blocks."""
     seed = int(random.integers(2**31))
-    trials = [trial.cell for block in range(1, MOST + 1) for trial in order.order(BUILDS, block, seed)]
+    trials = [trial.cell for block in range(1, MOST + 1) for trial in order.drawn(BUILDS, block, MOST, seed)]
     logs = noise(random, np.arange(len(trials), dtype=float) * (TRIAL_S + SWITCH_S))
-    by_block = {}
+    found, places = list[float](), list[int]()
     for block in range(1, MOST + 1):
         pair = {trials[place]: float(logs[place]) for place in (2 * block - 2, 2 * block - 1)}
-        by_block[block] = pair[BUILDS[1]] - pair[BUILDS[0]] + float(np.log(true_ratio))
-        if block < derive.FEWEST_BLOCKS or block % 2:
+        found.append(pair[BUILDS[1]] - pair[BUILDS[0]] + float(np.log(true_ratio)))
+        places.append(1 if trials[2 * block - 2] == BUILDS[1] else -1)
+        if block < derive.FEWEST_BLOCKS:
             continue
-        conclusion = conclude(sequential.limits(sequential.of_pairs(by_block), MOST // 2), TOLERANCE)
+        conclusion = conclude(sequential.limits_of_blocks(found, places, MOST), TOLERANCE)
         if conclusion is not GateConclusion.UNDECIDED:
             return conclusion, block
     return GateConclusion.UNDECIDED, MOST

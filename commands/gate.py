@@ -128,7 +128,7 @@ def gate_grid(
             if grid.server_types:
                 raise ValueError("only valid without server_types. Fix: leave it out for the smallest topology")
         option = "--time"
-        rule = Gate.model_validate({"tolerance": tolerance})
+        rule = Gate.model_validate({"tolerance": tolerance, "order": "drawn"})
         return derive.gated(grid, builds, rule, load_s, servers, level)
     except ValueError as error:
         raise BadInput(f"{option}: {str(error).removeprefix(option[2:] + ': ')}") from None

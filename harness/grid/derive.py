@@ -34,7 +34,7 @@ def gated(
     level. Objectives, the target and the time budget do not apply. Raises ValueError when too few blocks fit into
     `load_s`.
     """
-    blocks = min(MOST_REPEATS, 2 * math.floor(load_s / (4 * grid.load.duration)))  # decisions follow pairs of them
+    blocks = min(MOST_REPEATS, 2 * math.floor(load_s / (4 * grid.load.duration)))  # half begin with each build
     if blocks < LEAST_MOST:
         least_s = math.ceil(2 * LEAST_MOST * grid.load.duration)
         raise ValueError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from harness.grid.types import GridPart, Share
@@ -9,10 +11,19 @@ from harness.grid.types import GridPart, Share
 IMAGE = "ml_server_image"
 
 
+# Which build is first decides what the machine adds to a block. `drawn`: half of all blocks begin with each build.
+# `pairs`, as in earlier versions: two neighbouring blocks have opposite orders, and which comes first is drawn.
+GateOrder = Literal["drawn", "pairs"]
+
+
 class Gate(GridPart):
     """The question of a gate: is the second build slower than the first one by as much as the tolerance?"""
 
     tolerance: Share = Field(default=0.05, description="slowdown that is found; a smaller one may pass")
+    order: GateOrder = Field(
+        default="pairs",
+        description="order of both builds: `drawn` over all blocks, or `pairs` of opposite orders, which find less",
+    )
 
     @field_validator("tolerance")
     @classmethod

@@ -242,6 +242,9 @@ def _dependency(seen: Observation, _findings: Sequence[Finding], figures: Judged
         return _of_dependency(ReasonKind.DEPENDENCY_LOCKS, spent.name)
     if connections is not None and connections.share >= limits.dependency_connections:
         return _of_dependency(ReasonKind.DEPENDENCY_CONNECTIONS, connections.name)
+    full = host_usage.fullest_machine(seen)
+    if full is not None and full[1] >= limits.server_cpu:
+        return None  # servers with an idle CPU allowance may wait for their machine
     near = max((use for use in (cpu, connections) if use), key=lambda use: use.share, default=None)
     unloaded_s, upstream_s = figures["unloaded_s"], figures["upstream_s"]
     waits = bool(unloaded_s) and upstream_s is not None and upstream_s >= limits.server_queue * (unloaded_s or 0.0)
@@ -266,16 +269,22 @@ def _server(seen: Observation, findings: Sequence[Finding], figures: Judged, lim
         return Component.SERVER, Reason(kind=ReasonKind.SERVER_CPU, subject=utilization.server(seen)[0])
     if busy is not None:
         return None  # the slots are measured, and were idle
-    return _waiting(figures, cpu, limits)
+    return _waiting(seen, figures, cpu, limits)
 
 
-def _waiting(figures: Judged, cpu: float | None, limits: Thresholds) -> Found | None:
-    """Find slow responses while the CPU is idle: a server by its concurrency, unless they are slow elsewhere."""
+def _waiting(seen: Observation, figures: Judged, cpu: float | None, limits: Thresholds) -> Found | None:
+    """Find slow responses of a server below its CPU allowance: by its concurrency, unless they are slow elsewhere.
+
+    A server that waits for CPU uses little of its own, too, where its machine has none left.
+    """
     unloaded_s, response_s, upstream_s = (figures[name] for name in ("unloaded_s", "response_s", "upstream_s"))
     if not unloaded_s or not response_s or cpu is None or response_s < limits.server_queue * unloaded_s:
         return None
     if upstream_s is not None and upstream_s - unloaded_s < limits.server_share * (response_s - unloaded_s):
         return Component.UNKNOWN, Reason(kind=ReasonKind.SLOW_ELSEWHERE)
+    full = host_usage.fullest_machine(seen)
+    if full is not None and full[1] >= limits.server_cpu:
+        return Component.SERVER, Reason(kind=ReasonKind.MACHINE_CPU, subject=full[0], detail=percent(full[1]))
     return Component.SERVER, Reason(kind=ReasonKind.CONCURRENCY)
 
 

@@ -88,6 +88,20 @@ def throttled(seen: Observation) -> float | None:
     return sum(found) / len(found) if found else None
 
 
+def fullest_machine(seen: Observation) -> tuple[str, float] | None:
+    """The server with the least CPU left on its machine, and the share of that CPU in use; None without readings.
+
+    CPU that the hypervisor took is in use: burstable instances without credits have no other sign of it.
+    """
+    found = []
+    for host in seen.expected_servers:
+        machine = seen.machine_of.get(host)
+        rows = [m for m in seen.machines if m.machine == machine and in_window(seen, m.t_s)]
+        if rows:
+            found.append((host, sum(m.busy_cores / m.cores + m.steal_share for m in rows) / len(rows)))
+    return max(found, key=lambda one: one[1], default=None)
+
+
 def foreign_share(seen: Observation, machine: str) -> float | None:
     """Mean share of a machine's CPU used by processes outside the study in the window; None without readings.
 

@@ -71,6 +71,17 @@ def order(cells: Sequence[Cell], repeat: int, seed: int) -> list[PlannedTrial]:
     return [PlannedTrial(cells[labels[place]], repeat) for place in places]
 
 
+def drawn(cells: Sequence[Cell], repeat: int, most: int, seed: int) -> list[PlannedTrial]:
+    """Return one block of a gate with two cells: the one that is first in half of all `most` blocks, drawn by the seed.
+
+    What the machine does during a block therefore has a random sign in the difference of both cells.
+    """
+    firsts = [block % len(cells) for block in range(most)]
+    random.Random(f"{seed}/gate").shuffle(firsts)  # noqa: S311 - a reproducible order, no secret
+    first = firsts[repeat - 1]
+    return [PlannedTrial(cell, repeat) for cell in (*cells[first:], *cells[:first])]
+
+
 def _row(count: int, first: int) -> list[int]:
     """Return a row of the cyclic Williams square: first, first + 1, first − 1, first + 2 and so on, modulo `count`.
 
@@ -119,7 +130,8 @@ def rotation(servers: Collection[str], block: int, seed: int) -> tuple[str, ...]
 
 def block(cells: Sequence[Cell], repeat: int, grid: Grid, kind: str, terms: Terms = NEW) -> list[PlannedTrial]:
     """Return one block, with its control trial where the study has one: by default on rented hosts (rule E20)."""
-    found = order(cells, repeat, terms.seed)
+    is_drawn = grid.gate is not None and grid.gate.order == "drawn"
+    found = drawn(cells, repeat, grid.repeats.max, terms.seed) if is_drawn else order(cells, repeat, terms.seed)
     wanted = grid.evidence.control_trial if grid.evidence.control_trial is not None else kind == "hosts"
     return [*found, PlannedTrial(found[0].cell, repeat, control=True)] if wanted and found else found
 

@@ -32,6 +32,7 @@ class ReasonKind(StrEnum):
     SLOTS_BUSY = "slots busy"  # `subject`: the server, empty for all together
     SERVER_CPU = "server CPU"  # the same
     SLOW_ELSEWHERE = "slow elsewhere"  # responses are slow, and not at the servers
+    MACHINE_CPU = "machine CPU"  # `subject`: a server whose machine has no CPU left, `detail`: the share in use
     CONCURRENCY = "concurrency"  # responses are slow at the servers, whose CPU is idle
     PLATFORM_WAIT = "platform wait"  # responses of the user's platform are slow
     REJECTING = "rejecting"  # a large share of the requests was rejected

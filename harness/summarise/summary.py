@@ -194,7 +194,7 @@ def of_cells(
         short_window=window.too_short(grid),
         searches=list(searches),
         factor_effects=effects,
-        gate=gating.result(grid, effects, cells),
+        gate=gating.result(grid, effects, cells, records.values()),
         capacity_effects=capacity_effects.effects(grid, capacities),
         topologies=cost.summarise(grid, cells, capacities, records.values(), prices),
         objectives=objectives.judge(grid, cells, gains),

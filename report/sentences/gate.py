@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from harness.grid.amount import MOST_REPEATS
 from harness.language import around, messages, tr
 from harness.summarise.comparison.gate import GateConclusion, GateResult
 from harness.summarise.gains.obstacle import ObstacleKind
@@ -69,8 +72,15 @@ def fix(found: GateResult) -> str:
         return fixes[kind]
     if found.effect.bound is not None:
         return tr("use a higher load with --load, so that servers are the bottleneck of both builds")
+    quiet = tr("use trials with less noise: a longer load.duration, idle machines")
+    if found.blocks_needed is None:
+        return quiet
+    enough = found.blocks_needed > found.most_blocks
+    blocks = found.blocks_needed if enough else min(2 * found.most_blocks, MOST_REPEATS)
     return tr(
-        "measure longer, as in --time 30min, or use trials with less noise: a longer load.duration, idle machines"
+        "measure longer, as in --time {minutes}min, or {quiet}",
+        minutes=math.ceil(blocks * found.block_s / 60),
+        quiet=quiet,
     )
 
 
@@ -84,12 +94,22 @@ def _undecided(found: GateResult) -> str:
             hidden_level=found.effect.hidden_level,
             hidden_by_text=found.effect.hidden_by_text,
         )
-    return tr(
+    text = tr(
         "Neither a slowdown nor the absence of one by {tolerance} is shown after {k} of at most {most_blocks}.",
         tolerance=_tolerance(found),
         k=found.effect.k,
         most_blocks=phrases.count(found.most_blocks, "block"),
     )
+    if found.ratio is None or found.ratio.low is None:
+        return text
+    if found.blocks_needed is None:
+        more = tr("With this noise, {most} blocks do not suffice for such a slowdown.", most=MOST_REPEATS)
+    else:
+        more = tr(
+            "With this noise, about {blocks} find such a slowdown in nine of ten gates.",
+            blocks=phrases.count(found.blocks_needed, "block"),
+        )
+    return f"{text} {more}"
 
 
 def _tolerance(found: GateResult) -> str:

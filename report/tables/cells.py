@@ -17,8 +17,8 @@ from report.tables import reason_phrases
 OF_NETWORK = ((ReasonKind.RETRANSMITS, "retransmitted"), (ReasonKind.OVER_ALLOWANCE, "over_allowance"))  # figures
 BUILDS = messages(["build", "image", "req/s", "p50 (ms)", "p95 (ms)", "failed", "bottleneck", "valid trials"])
 LIMITS = messages(
-    "The limits in brackets hold although the study looked at its data after every pair of blocks: the lower one in "
-    "97 %, the upper one in 99 % of studies. All other intervals of this report are those of a single look."
+    "The limits in brackets hold although the study looked at its data several times: the lower one in 97 %, the "
+    "upper one in 99 % of studies. All other intervals of this report are those of a single look."
 )
 SHARED_COLUMNS = messages(("dependency CPU", "its connections"))  # only of studies with dependencies
 UNSTEADY = "*"  # flags a latency that is not steady

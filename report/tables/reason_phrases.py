@@ -24,6 +24,7 @@ OF_BOTTLENECKS: dict[ReasonKind, str] = messages(
         ReasonKind.SLOTS_BUSY: "slots busy",
         ReasonKind.SERVER_CPU: "server CPU",
         ReasonKind.SLOW_ELSEWHERE: "slow outside the servers",
+        ReasonKind.MACHINE_CPU: "CPU of the server’s machine",
         ReasonKind.CONCURRENCY: "requests wait for a slot",
         ReasonKind.NOTHING_EXHAUSTED: "no resource exhausted",
     }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.grid.amount import MOST_REPEATS
 from harness.grid.gate import IMAGE
 from harness.grid.schema import Grid
+from harness.records.trial import TrialRecord
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.comparison.attribution import RatioBound
 from harness.summarise.comparison.factors import FactorEffect
@@ -28,10 +32,11 @@ class GateConclusion(StrEnum):
 class GateResult:
     """The comparison of two builds. `effect` has the builds and what keeps their ratio from being a statement.
 
-    `ratio` is the throughput of the candidate relative to the baseline, over pairs of blocks. Its limits hold although
-    the study looks at its data after every pair (`harness.summarise.statistics.sequential`), and are None below three
-    pairs. `sides` are the
-    baseline and the candidate. `most_blocks` is the largest number of blocks.
+    `ratio` is the throughput of the candidate relative to the baseline, over blocks, or over pairs of them. Its limits
+    hold although the study looks at its data after every one (`harness.summarise.statistics.sequential`), and are None
+    below six blocks. `sides` are the baseline and the candidate. `most_blocks` is the largest number of blocks.
+    `blocks_needed` finds a slowdown by the tolerance in nine of ten gates with this noise; None if it is unknown or
+    more than a study may have. `block_s` is the load of a block in seconds at full speed.
     """
 
     effect: FactorEffect
@@ -39,6 +44,8 @@ class GateResult:
     ratio: Interval | None
     tolerance: float
     most_blocks: int
+    blocks_needed: int | None
+    block_s: float
 
     @property
     def obstacle(self) -> Obstacle | None:
@@ -73,7 +80,9 @@ def conclude(ratio: Interval, tolerance: float, bound: RatioBound | None = None)
     return GateConclusion.UNDECIDED
 
 
-def result(grid: Grid, effects: Sequence[FactorEffect], cells: Sequence[CellSummary]) -> GateResult | None:
+def result(
+    grid: Grid, effects: Sequence[FactorEffect], cells: Sequence[CellSummary], records: Iterable[TrialRecord]
+) -> GateResult | None:
     """Return the comparison of a grid with a gate; None without a gate."""
     effect = next((each for each in effects if each.factor == IMAGE), None)
     if grid.gate is None or effect is None:
@@ -84,13 +93,33 @@ def result(grid: Grid, effects: Sequence[FactorEffect], cells: Sequence[CellSumm
     )
     common = sorted(baseline.by_block.keys() & candidate.by_block.keys())
     first, second = ([side.by_block[block] for block in common] for side in (baseline, candidate))
-    logs = intervals.log_ratios(first, second).tolist() if common else []
-    pairs = sequential.of_pairs(dict(zip(common, logs, strict=True)))
-    ratio = sequential.limits(pairs, grid.repeats.max // 2) if pairs else None
+    by_block = dict(zip(common, intervals.log_ratios(first, second).tolist(), strict=True)) if common else {}
+    ratio, deviation = None, None
+    if grid.gate.order == "pairs":
+        pairs = sequential.of_pairs(by_block)
+        ratio = sequential.limits(pairs, grid.repeats.max // 2) if pairs else None
+        deviation = math.sqrt(2) * statistics.stdev(pairs) if ratio and ratio.low else None
+    elif by_block:
+        before = _begins_with(records, candidate)
+        logs, places = list(by_block.values()), [1 if block in before else -1 for block in by_block]
+        ratio = sequential.limits_of_blocks(logs, places, grid.repeats.max)
+        deviation = sequential.of_blocks(logs, places)[1]
+    needed = None if deviation is None else sequential.blocks_needed(deviation, grid.gate.tolerance, MOST_REPEATS)
     return GateResult(
         effect=effect,
         sides=(baseline, candidate),
         ratio=ratio,
         tolerance=grid.gate.tolerance,
         most_blocks=grid.repeats.max,
+        blocks_needed=needed,
+        block_s=2 * grid.load.duration / grid.time_factor,
     )
+
+
+def _begins_with(records: Iterable[TrialRecord], candidate: CellSummary) -> set[int]:
+    """The blocks in which the candidate was measured before the baseline."""
+    trials = sorted(
+        (each for each in records if each.repeat and not each.control), key=lambda each: -each.block_position
+    )
+    first = {each.repeat: each.cell == candidate.cell for each in trials}
+    return {block for block, is_candidate in first.items() if is_candidate}

@@ -34,12 +34,12 @@ def test_a_gate_has_two_builds_in_the_smallest_topology_at_the_largest_load() ->
     found = gated(grid(factors={"servers": [3, 1, 2], "vusers": [100, 900], "nginx_lb_method": ["ip_hash", "cookie"]}))
     assert levels(found) == {"servers": (1,), "vusers": (900,), IMAGE: (OLD, NEW), "nginx_lb_method": ("ip_hash",)}
     assert found.name == "study-gate"
-    assert found.gate == Gate()
+    assert found.gate == Gate(order="drawn")
     assert not list(Checker(found, frozenset({IMAGE, "nginx_lb_method"})).all())
 
 
 def test_the_time_of_a_gate_is_its_number_of_blocks() -> None:
-    """Ten minutes have 25 blocks of two trials of 12 s, and decisions follow pairs of blocks."""
+    """Ten minutes have 25 blocks of two trials of 12 s; their number is even, as half of them begin with each build."""
     assert gated(grid()).repeats.max == 24
     assert gated(grid(), time="20min").repeats.max == 50
     assert gated(grid(), time="10h").repeats.max == 100

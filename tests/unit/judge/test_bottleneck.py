@@ -8,7 +8,8 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import bottleneck, rules, utilization
 from harness.judge.observation import Observation
 from harness.records.context import Pacing
-from harness.records.series import HostSample
+from harness.records.reasons import ReasonKind
+from harness.records.series import HostSample, MachineSample
 from harness.records.trial import Bottleneck, Component
 from tests.builders import logged, observation, samples
 
@@ -50,6 +51,42 @@ def test_slow_responses_with_an_idle_cpu_are_limited_by_concurrency() -> None:
     found = bottleneck_of(observation(rate=280, users=1000, hosts=idle), unloaded_s=0.1)
     assert found.component == "server"
     assert "requests wait for a slot, not for the CPU" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("busy", "steal", "kind"),
+    [
+        (0.8, 0.6, ReasonKind.MACHINE_CPU),  # a burstable instance without credits
+        (2.0, 0.0, ReasonKind.MACHINE_CPU),  # a neighbour that uses all the rest
+        (0.8, 0.1, ReasonKind.CONCURRENCY),
+    ],
+)
+def test_a_server_that_gets_no_cpu_is_not_said_to_wait_for_a_slot(busy: float, steal: float, kind: ReasonKind) -> None:
+    """Its CPU is at 30 % of its allowance because its machine of two cores has none left."""
+    hosts = [
+        HostSample(t_s=t + 0.5, host="server-1", cpu_cores=0.06, throttled_share=None, memory_mb=90.0)
+        for t in range(18)
+    ]
+    machines = [
+        MachineSample(
+            t_s=t + 0.5,
+            machine="m",
+            cores=2,
+            busy_cores=busy,
+            steal_share=steal,
+            load=1.0,
+            conntrack_share=None,
+            offset_s=0.0,
+        )
+        for t in range(18)
+    ]
+    seen = observation(rate=280, users=1000, hosts=hosts)
+    seen = replace(seen, machines=machines, machine_of={"server-1": "m"})
+    found = bottleneck_of(seen, unloaded_s=0.1)
+    assert (found.component, found.basis.kind) == ("server", kind)
+    if kind is ReasonKind.MACHINE_CPU:
+        assert "the CPU of the machine of server-1 was used to 100 %: the server got 30 % of its own" in found.reason
+        assert "slot" not in found.reason
 
 
 def test_an_idle_server_with_fast_responses_is_unknown() -> None:

@@ -10,7 +10,7 @@ from harness.judge import bottleneck, rules
 from harness.judge.observation import Death, Observation
 from harness.records.context import Dependency, Pacing
 from harness.records.reasons import ReasonKind
-from harness.records.series import HostSample
+from harness.records.series import HostSample, MachineSample
 from harness.records.trial import Bottleneck
 from tests.builders import logged, observation
 
@@ -100,6 +100,26 @@ def test_idle_servers_wait_where_their_requests_spend_the_time(
     assert found.basis.kind is kind
     assert found.figures["dependency_times"] == (None if longest_wait_s is None else pytest.approx(in_use / 280 / 0.05))
     assert judged(seen(0.1, server=0.19, **columns)).basis.kind is ReasonKind.SERVER_CPU
+
+
+def test_servers_whose_machine_has_no_cpu_left_do_not_wait_for_a_dependency_near_its_limit() -> None:
+    near: dict[str, Any] = {"in_use": 31, "most_connections": 42}
+    assert judged(seen(0.1, **near)).basis.kind is ReasonKind.DEPENDENCY_WAIT
+    full = [
+        MachineSample(
+            t_s=t + 0.5,
+            machine="m",
+            cores=2,
+            busy_cores=0.8,
+            steal_share=0.6,
+            load=1.0,
+            conntrack_share=None,
+            offset_s=0.0,
+        )
+        for t in range(18)
+    ]
+    found = judged(seen(0.1, **near, machines=full, machine_of={"server-1": "m"}))
+    assert (found.component, found.basis.kind) == ("server", ReasonKind.MACHINE_CPU)
 
 
 def test_established_connections_count_where_their_limit_is_known() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from tests.study_stubs import FakeSite
 
 OLD, NEW = "scale-out/service:1.4", "scale-out/service:1.5"  # paced, as images of the project are
 FACTORS = {"servers": [1], "vusers": [1000], "ml_server_image": [OLD, NEW]}
-KEYS: dict[str, Any] = {"factors": FACTORS, "repeats": {"min": 6, "max": 12}, "gate": {}}
+KEYS: dict[str, Any] = {"factors": FACTORS, "repeats": {"min": 6, "max": 12}, "gate": {"order": "drawn"}, "seed": 5}
 
 
 def site_of(candidate: float, noise: float = 0.0) -> FakeSite:
@@ -69,13 +71,35 @@ def test_a_slower_build_is_a_regression(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_noise_leaves_a_gate_undecided_after_its_last_block(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    site = site_of(0.97, noise=0.1)
+    site = site_of(0.97, noise=0.25)
     code, out = finished(site, tmp_path, capsys)
     assert code == 3
     assert site.journal.count("load of 1000 users") == 12 * 2
     assert "Neither a slowdown nor the absence of one by 5 % is shown after 12 of at most 12 blocks." in out
-    assert "Fix: measure longer, as in --time 30min" in out
+    assert "With this noise, 100 blocks do not suffice for such a slowdown." in out
+    assert "Fix: use trials with less noise: a longer load.duration, idle machines." in out
     assert '<testcase classname="study" name="no regression">\n    <error message="Undecided: ' in junit(tmp_path)
+
+
+def test_an_undecided_gate_names_the_blocks_that_it_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = finished(site_of(0.97, noise=0.1), tmp_path, capsys)
+    assert code == 3
+    found = re.search(r"With this noise, about (\d+) blocks find such a slowdown in nine of ten gates\.", out)
+    assert found
+    blocks = int(found[1])
+    assert 12 < blocks <= 100
+    assert f"Fix: measure longer, as in --time {math.ceil(blocks * 2 * 12 / 60)}min, or use trials" in out
+
+
+def test_a_gate_that_began_with_pairs_of_blocks_keeps_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The grid of an earlier version has no order."""
+    site = site_of(1.0)
+    code, out = finished(site, tmp_path, capsys, gate={})
+    assert code == 0
+    trials = site.config(tmp_path, **{**KEYS, "gate": {}}).directory.trials().values()
+    first = [each.cell["ml_server_image"] for each in sorted(trials, key=lambda each: each.block_position)][::2]
+    assert [a != b for a, b in zip(first[::2], first[1::2], strict=True)] == [True] * 3
+    assert "is excluded after 6 blocks" in out
 
 
 def test_a_gate_ends_with_the_first_block_that_decides_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
