@@ -103,12 +103,8 @@ class Client extends org.ngrinder.http.HTTPRequest {
         List actual = (headers ?: user.headers).findAll { !it.name.equalsIgnoreCase("X-Study-Trial") }
         actual << new org.apache.hc.core5.http.message.BasicHeader("X-Study-Trial", trial)
         String target = uri.startsWith("/") ? url + uri : uri
-        try {
-            return (org.ngrinder.http.HTTPResponse) user.load.send { send.call(target, actual) }
-        } finally {
-            if (!keepAlive) {
-                org.ngrinder.http.HTTPRequester.reset()
-            }
+        return (org.ngrinder.http.HTTPResponse) user.load.send {
+            Connections.use(keepAlive) { send.call(target, actual) }
         }
     }
 
