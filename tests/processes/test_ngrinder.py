@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,6 +37,7 @@ JAVAC = shutil.which("javac")
 JAVA_OPTIONS = "-Duser.language=en -Dfile.encoding=UTF-8"  # as in the units
 REAL = os.environ.get("NGRINDER_WAR")
 pytestmark = pytest.mark.skipif(not REAL and JAVAC is None, reason="the stand-in needs a JDK")
+LATE_S = 2.6
 ROWS = ({"user": "ann ö/&", "n": 1}, {"user": "bob", "n": 2.5}, {"user": "cy", "n": None})
 LOGIN = {
     "request": {"method": "POST", "path": "/login", "form": {"user": "${row.user}"}},
@@ -48,7 +49,7 @@ class Log(ThreadingHTTPServer):
     """A server that keeps every request.
 
     /short announces a longer body than it sends; /500 fails, /moved redirects. In a trial /shortens does as /short,
-    /unchunked ends before its last chunk, and /changes has another body.
+    /unchunked ends before its last chunk, /changes has another body, and /late takes LATE_S.
     """
 
     daemon_threads = True
@@ -84,6 +85,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/login":
             self.send_header("Set-Cookie", f"sid={len(self.server.requests)}; Path=/")
         wrong = self.path if headers["x-study-trial"] != "validate" else ""
+        if wrong == "/late":
+            time.sleep(LATE_S)
         is_short = self.path == "/short" or wrong == "/shortens"
         if wrong == "/unchunked":
             self.send_header("Transfer-Encoding", "chunked")
@@ -91,8 +94,9 @@ class Handler(BaseHTTPRequestHandler):
         else:
             text = b"other" if wrong == "/changes" else text
             self.send_header("Content-Length", str(len(text) + 50 * is_short))
-        self.end_headers()
-        self.wfile.write(text)
+        with suppress(ConnectionError):  # the client did not wait
+            self.end_headers()
+            self.wfile.write(text)
         self.close_connection = is_short or wrong == "/unchunked"
 
     do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - names of the base class
@@ -162,14 +166,19 @@ def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     war = Path(REAL) if REAL else folder / "ngrinder-controller-3.5.9-p1.war"
     if not REAL:
         subprocess.run([STANDIN / "build.sh", jdk, war], check=True)
-    java = [jdk / "bin" / "java", "-Xmx768m", f"-Djava.io.tmpdir={unpacked}", f"-Dngrinder.home={home}"]
+    java: list[str | Path] = [
+        jdk / "bin" / "java",
+        "-Xmx768m",
+        f"-Djava.io.tmpdir={unpacked}",
+        f"-Dngrinder.home={home}",
+    ]
     local = ["-Dserver.address=127.0.0.1", "-Dhazelcast.local.localAddress=127.0.0.1"]
     ports = ["--port", str(port), "--controller-port", str(control)]
     with ExitStack() as running:
         log = folder / "controller.log"
         running.enter_context(process([*java, *local, "-jar", war, *ports], log, jdk))
-        program = [agent(url, folder)] if REAL else [jdk / "bin" / "java", "-cp", war, "AgentMain"]
-        joins = ["-ah", folder / "agent", "-hi", "a1", "-ch", "127.0.0.1", "-cp", str(control)]
+        program: list[str | Path] = [agent(url, folder)] if REAL else [jdk / "bin" / "java", "-cp", war, "AgentMain"]
+        joins: list[str | Path] = ["-ah", folder / "agent", "-hi", "a1", "-ch", "127.0.0.1", "-cp", str(control)]
         running.enter_context(process([*program, *joins], folder / "agent.log", jdk))
         yield url
 
@@ -351,6 +360,14 @@ def test_connections_stay_open_through_think_times_longer_than_the_timeout(
     sent = log.of("thinks")
     assert result.totals == {"completed": len(sent), "failed": 0}
     assert len({each["connection"] for each in sent}) <= found.users < len(sent)
+
+
+def test_responses_after_the_timeout_are_failures(load_generator: NgrinderLoadGenerator, log: Log) -> None:
+    found = spec(log, "late", requests=[{"name": name, "request": {"path": f"/{name}"}} for name in ("whole", "late")])
+    result = run(load_generator, replace(found, timeout_s=LATE_S - 0.6, duration_s=9.0))
+    by_path = Counter(each["path"] for each in log.of("late"))
+    assert result.totals == {"completed": by_path["/whole"], "failed": by_path["/late"]}
+    assert by_path["/late"] > 0
 
 
 def test_a_redirect_is_a_response_and_is_not_followed(load_generator: NgrinderLoadGenerator, log: Log) -> None:

@@ -38,8 +38,7 @@ class Traffic {
             request.pattern = request.expect_body == null ? null : java.util.regex.Pattern.compile((String) request.expect_body)
             request.extract.each { it[1].pattern = it[1].regex ? java.util.regex.Pattern.compile((String) it[1].regex) : null }
         }
-        client = new org.ngrinder.http.HTTPRequest()
-        client.setVersionPolicy(org.apache.hc.core5.http2.HttpVersionPolicy.FORCE_HTTP_1)
+        client = Connections.client()
     }
 
     Traffic(Load load) {
