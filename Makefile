@@ -71,7 +71,9 @@ integration: setup
 	$(BIN)/python -m pytest tests/integration
 
 # Test against a real nGrinder controller: make test-ngrinder WAR=/path/ngrinder-controller-3.5.9-p1.war
+# JDK=/path/of/a/JDK/11 additionally runs controller and agent as programs of this machine.
 test-ngrinder: setup
+	$(if $(JDK),NGRINDER_WAR=$(abspath $(WAR)) NGRINDER_JDK=$(abspath $(JDK)) $(BIN)/python -m pytest tests/processes/test_ngrinder.py)
 	NGRINDER_WAR=$(abspath $(WAR)) $(BIN)/python -m pytest -m "long or not long" tests/rehearsal/test_ngrinder.py
 
 # Tests that take minutes longer: other releases of Debian, a host that builds its image, injected faults.

@@ -117,6 +117,7 @@ public final class AgentMain {
         private final boolean delayed;
         private final boolean tellsIncomplete;
         private final boolean keepsErrorStatuses;
+        private final boolean closesIdle;
         private final long lateMs;
 
         Load(Map<String, Object> order) {
@@ -127,6 +128,7 @@ public final class AgentMain {
             delayed = isDelayed((String) order.get("script"));
             tellsIncomplete = ((String) order.get("script")).contains("void incomplete()");
             keepsErrorStatuses = !((String) order.get("script")).contains("countIncomplete(0)");
+            closesIdle = !((String) order.get("script")).contains("setTimeout(Timeout.DISABLED)");
             lateMs = ((Number) order.get("late_ms")).longValue();
             parameter = (String) order.get("param");
             beginMs = Long.parseLong(Settings.parameter(parameter, "t0_ms", "" + System.currentTimeMillis()));
@@ -197,13 +199,14 @@ public final class AgentMain {
             double rest = Math.sqrt(0.25 + 2 * draw[0]) * draw[1] * settings.thinkS;
             double begin = draw[2] * settings.rampUpS + rest;
             pause(beginMs + (long) (begin * 1000) - System.currentTimeMillis());
+            long[] usedMs = {0};
             while (!isOver()) {
                 if (!traffic.login()) {
                     pause(settings.thinkS > 0 ? (long) (settings.thinkS * 1000) : 1000);
                     continue;
                 }
                 for (Traffic.Ready ready : traffic.transaction()) {
-                    if (isOver() || !send(ready)) {
+                    if (isOver() || !send(ready, usedMs)) {
                         break;
                     }
                 }
@@ -218,10 +221,20 @@ public final class AgentMain {
             return over || System.currentTimeMillis() >= endMs;
         }
 
-        /** Sends one request, counts it and pauses; whether it succeeded. */
-        private boolean send(Traffic.Ready ready) {
+        /**
+         * Whether the client closes the connection as the request begins. The timeout of a response also closes idle
+         * connections, within a second. The real client fails only the requests of that very moment.
+         */
+        private boolean closes(long usedMs) {
+            long idleMs = System.currentTimeMillis() - usedMs;
+            return closesIdle && settings.keepAlive && idleMs >= settings.timeoutMs && idleMs <= settings.timeoutMs + 1000;
+        }
+
+        /** Sends one request, counts it and pauses; whether it succeeded. The user's connection was last used at usedMs[0]. */
+        private boolean send(Traffic.Ready ready, long[] usedMs) {
             long began = System.nanoTime();
-            Traffic.Outcome outcome = ready.sending.send();
+            Traffic.Outcome outcome = closes(usedMs[0]) ? Traffic.Outcome.FAILURE : ready.sending.send();
+            usedMs[0] = System.currentTimeMillis();
             boolean right = outcome.isSuccess();
             long us = (System.nanoTime() - began) / 1000;
             if (!delayed) {

@@ -34,7 +34,7 @@ final class Exchange {
             connection.setRequestMethod(method);
             connection.setInstanceFollowRedirects(false);
             connection.setConnectTimeout(settings.timeoutMs);
-            connection.setReadTimeout(settings.timeoutMs);
+            connection.setReadTimeout(settings.readTimeoutMs);
             headers.forEach(pair -> connection.setRequestProperty(pair[0], pair[1]));
             for (Map.Entry<String, List<String>> entry : cookies.get(URI.create(target), Map.of()).entrySet()) {
                 entry.getValue().forEach(value -> connection.addRequestProperty(entry.getKey(), value));

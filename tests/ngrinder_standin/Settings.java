@@ -13,6 +13,8 @@ final class Settings {
     final double thinkS;
     final double rampUpS;
     final int timeoutMs;
+    /** The real client looks for late responses once a second, unless the script changes that. */
+    final int readTimeoutMs;
     final boolean keepAlive;
     /** The traffic of a grid; null for your nGrinder script. */
     final Map<String, Object> traffic;
@@ -35,6 +37,7 @@ final class Settings {
         thinkS = ((Number) load.get("think_time_s")).doubleValue();
         rampUpS = ((Number) load.get("ramp_up_s")).doubleValue();
         timeoutMs = (int) (((Number) load.get("timeout_s")).doubleValue() * 1000);
+        readTimeoutMs = timeoutMs + (text.contains("setSelectInterval(") ? 0 : 1000);
         keepAlive = (Boolean) load.get("keep_alive");
         traffic = cast(load.get("traffic"));
         script = (String) load.get("script");

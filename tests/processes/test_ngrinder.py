@@ -1,13 +1,20 @@
-"""nGrinder's client with the stand-in as processes, compared with the log of a real server."""
+"""nGrinder's client with its controller and agent as processes, compared with the log of a real server.
+
+They are the stand-in, or the real ones from NGRINDER_WAR with the JDK 11 in NGRINDER_JDK.
+"""
 
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
+import tarfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,7 +34,10 @@ from tests.builders import load
 
 STANDIN = Path(__file__).parents[1] / "ngrinder_standin"
 JAVAC = shutil.which("javac")
-pytestmark = pytest.mark.skipif(JAVAC is None, reason="the stand-in needs a JDK")
+JAVA_OPTIONS = "-Duser.language=en -Dfile.encoding=UTF-8"  # as in the units
+REAL = os.environ.get("NGRINDER_WAR")
+pytestmark = pytest.mark.skipif(not REAL and JAVAC is None, reason="the stand-in needs a JDK")
+LATE_S = 2.6
 ROWS = ({"user": "ann ö/&", "n": 1}, {"user": "bob", "n": 2.5}, {"user": "cy", "n": None})
 LOGIN = {
     "request": {"method": "POST", "path": "/login", "form": {"user": "${row.user}"}},
@@ -39,7 +49,7 @@ class Log(ThreadingHTTPServer):
     """A server that keeps every request.
 
     /short announces a longer body than it sends; /500 fails, /moved redirects. In a trial /shortens does as /short,
-    /unchunked ends before its last chunk, and /changes has another body.
+    /unchunked ends before its last chunk, /changes has another body, and /late takes LATE_S.
     """
 
     daemon_threads = True
@@ -65,7 +75,8 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.requests.append({"method": self.command, "path": self.path, "headers": headers, "body": body})
+        seen = {"method": self.command, "path": self.path, "headers": headers, "body": body}
+        self.server.requests.append({**seen, "connection": self.client_address})
         text = json.dumps({"label": "green", "list": [{"token": f"t/{body.decode(errors='replace')}"}]}).encode()
         status = next((code for path, code in (("/500", 500), ("/moved", 302)) if self.path.startswith(path)), 200)
         self.send_response(status)
@@ -74,6 +85,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/login":
             self.send_header("Set-Cookie", f"sid={len(self.server.requests)}; Path=/")
         wrong = self.path if headers["x-study-trial"] != "validate" else ""
+        if wrong == "/late":
+            time.sleep(LATE_S)
         is_short = self.path == "/short" or wrong == "/shortens"
         if wrong == "/unchunked":
             self.send_header("Transfer-Encoding", "chunked")
@@ -81,8 +94,9 @@ class Handler(BaseHTTPRequestHandler):
         else:
             text = b"other" if wrong == "/changes" else text
             self.send_header("Content-Length", str(len(text) + 50 * is_short))
-        self.end_headers()
-        self.wfile.write(text)
+        with suppress(ConnectionError):  # the client did not wait
+            self.end_headers()
+            self.wfile.write(text)
         self.close_connection = is_short or wrong == "/unchunked"
 
     do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - names of the base class
@@ -105,36 +119,76 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+@contextmanager
+def process(command: Sequence[str | Path], log: Path, java: Path) -> Iterator[None]:
+    """Run a program with all that it starts until the end of the block."""
+    variables = {"JAVA_HOME": str(java), "PATH": f"{java}/bin:{os.environ['PATH']}", "JAVA_TOOL_OPTIONS": JAVA_OPTIONS}
+    with (
+        log.open("w", encoding="utf-8") as out,
+        subprocess.Popen(
+            command, stdout=out, stderr=out, env={**os.environ, **variables}, start_new_session=True
+        ) as started,
+    ):
+        try:
+            yield
+        finally:
+            os.killpg(started.pid, signal.SIGTERM)
+
+
+def agent(url: str, folder: Path) -> Path:
+    """Return the program of the agent that a real controller hands out."""
+    package = folder / "agent.tar"
+    deadline = time.monotonic() + 300
+    while True:
+        try:
+            package.write_bytes(httpx.get(f"{url}/agent/download", follow_redirects=True, timeout=60.0).content)
+            break
+        except httpx.HTTPError:
+            assert time.monotonic() < deadline, (folder / "controller.log").read_text(encoding="utf-8")[-3000:]
+            time.sleep(0.5)
+    with tarfile.open(package) as found:
+        found.extractall(folder, filter="data")
+    return folder / "ngrinder-agent" / "run_agent.sh"
+
+
 @pytest.fixture(scope="module")
 def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the URL of a controller with one agent."""
     folder = tmp_path_factory.mktemp("ngrinder")
-    war, port, control = folder / "ngrinder-controller-3.5.9-p1.war", free_port(), free_port()
-    subprocess.run([STANDIN / "build.sh", Path(str(JAVAC)).resolve().parents[1], war], check=True)
-    (folder / "admin").write_text("admin", encoding="utf-8")
-    java = ["java", f"-Dngrinder.home={folder}/home", "-Dserver.address=127.0.0.1"]
+    port, control = free_port(), free_port()
+    home, url = folder / "home", f"http://127.0.0.1:{port}"
+    jdk = Path(os.environ.get("NGRINDER_JDK", "/opt/jdk-11")) if REAL else Path(str(JAVAC)).resolve().parents[1]
+    home.mkdir()
+    unpacked = folder / "unpacked"
+    unpacked.mkdir()
+    lines = ("host=127.0.0.1", "usage_report=false", "front_page_enabled=false", "ignore_too_low_tps=true")
+    (home / "system.conf").write_text("".join(f"controller.{line}\n" for line in lines), encoding="utf-8")
+    war = Path(REAL) if REAL else folder / "ngrinder-controller-3.5.9-p1.war"
+    if not REAL:
+        subprocess.run([STANDIN / "build.sh", jdk, war], check=True)
+    java: list[str | Path] = [
+        jdk / "bin" / "java",
+        "-Xmx768m",
+        f"-Djava.io.tmpdir={unpacked}",
+        f"-Dngrinder.home={home}",
+    ]
+    local = ["-Dserver.address=127.0.0.1", "-Dhazelcast.local.localAddress=127.0.0.1"]
     ports = ["--port", str(port), "--controller-port", str(control)]
-    with (
-        (folder / "log").open("w", encoding="utf-8") as out,
-        subprocess.Popen([*java, "-jar", war, *ports], stdout=out, stderr=out) as first,
-        subprocess.Popen(
-            ["java", "-cp", war, "AgentMain", "-ah", folder / "agent", "-hi", "a1", "-cp", str(control)],
-            stdout=out,
-            stderr=out,
-        ) as second,
-    ):
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            second.terminate()
-            first.terminate()
+    with ExitStack() as running:
+        log = folder / "controller.log"
+        running.enter_context(process([*java, *local, "-jar", war, *ports], log, jdk))
+        program: list[str | Path] = [agent(url, folder)] if REAL else [jdk / "bin" / "java", "-cp", war, "AgentMain"]
+        joins: list[str | Path] = ["-ah", folder / "agent", "-hi", "a1", "-ch", "127.0.0.1", "-cp", str(control)]
+        running.enter_context(process([*program, *joins], folder / "agent.log", jdk))
+        yield url
 
 
 @pytest.fixture
 def load_generator(
     controller: str, log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[NgrinderLoadGenerator]:
-    monkeypatch.setattr(client, "FIRST_LEAD_S", 9.0)
+    if not REAL:
+        monkeypatch.setattr(client, "FIRST_LEAD_S", 9.0)
     (tmp_path / "admin").write_text("admin", encoding="utf-8")
     with httpx.Client(base_url=controller, timeout=20.0) as http, httpx.Client(base_url=log.url) as balancer:
         found = NgrinderLoadGenerator(http, balancer, tmp_path / "admin", ["a1"])
@@ -295,6 +349,25 @@ def test_bodies_that_become_incomplete_under_load_are_failures(load_generator: N
     assert result.errors == {"incomplete": incomplete, "failed": wrong}
     completed = sum(row.completed for row in result.samples or ())
     assert completed <= result.totals["completed"], "no report of a kind is a success"
+
+
+def test_connections_stay_open_through_think_times_longer_than_the_timeout(
+    load_generator: NgrinderLoadGenerator, log: Log
+) -> None:
+    """nGrinder's client would close them after the timeout, and fail a request that begins in that moment."""
+    found = spec(log, "thinks", requests=[{"name": "a", "request": {"path": "/a"}}])
+    result = run(load_generator, replace(found, think_time_s=1.5, timeout_s=1.0, duration_s=6.0))
+    sent = log.of("thinks")
+    assert result.totals == {"completed": len(sent), "failed": 0}
+    assert len({each["connection"] for each in sent}) <= found.users < len(sent)
+
+
+def test_responses_after_the_timeout_are_failures(load_generator: NgrinderLoadGenerator, log: Log) -> None:
+    found = spec(log, "late", requests=[{"name": name, "request": {"path": f"/{name}"}} for name in ("whole", "late")])
+    result = run(load_generator, replace(found, timeout_s=LATE_S - 0.6, duration_s=9.0))
+    by_path = Counter(each["path"] for each in log.of("late"))
+    assert result.totals == {"completed": by_path["/whole"], "failed": by_path["/late"]}
+    assert by_path["/late"] > 0
 
 
 def test_a_redirect_is_a_response_and_is_not_followed(load_generator: NgrinderLoadGenerator, log: Log) -> None:

@@ -38,8 +38,7 @@ class Traffic {
             request.pattern = request.expect_body == null ? null : java.util.regex.Pattern.compile((String) request.expect_body)
             request.extract.each { it[1].pattern = it[1].regex ? java.util.regex.Pattern.compile((String) it[1].regex) : null }
         }
-        client = new org.ngrinder.http.HTTPRequest()
-        client.setVersionPolicy(org.apache.hc.core5.http2.HttpVersionPolicy.FORCE_HTTP_1)
+        client = Connections.client()
     }
 
     Traffic(Load load) {
@@ -112,27 +111,24 @@ class Traffic {
 
     private void perform(Map made) {
         Map request = made.request
-        org.ngrinder.http.HTTPResponse response
         org.ngrinder.http.cookie.CookieManager.reset() // this user's cookies are in its own store
-        try {
-            switch (request.method) {
-                case "GET": response = client.GET(made.url, [], made.headers); break
-                case "HEAD": response = client.HEAD(made.url, [], made.headers); break
-                case "POST": response = client.POST(made.url, (byte[]) made.body, made.headers); break
-                case "PUT": response = client.PUT(made.url, (byte[]) made.body, made.headers); break
-                case "PATCH": response = client.PATCH(made.url, (byte[]) made.body, made.headers); break
-                default: response = client.DELETE(made.url, [], made.headers)
-            }
-        } finally {
-            if (!keepAlive) {
-                org.ngrinder.http.HTTPRequester.reset()
-            }
-        }
+        org.ngrinder.http.HTTPResponse response = Connections.use(keepAlive) { exchanged(made) }
         List<String> set = response.getHeaders("Set-Cookie").collect { it.value }
         if (set) {
             cookies.put(URI.create((String) made.url), ["Set-Cookie": set])
         }
         check(request, response)
+    }
+
+    private static org.ngrinder.http.HTTPResponse exchanged(Map made) {
+        switch (made.request.method) {
+            case "GET": return client.GET(made.url, [], made.headers)
+            case "HEAD": return client.HEAD(made.url, [], made.headers)
+            case "POST": return client.POST(made.url, (byte[]) made.body, made.headers)
+            case "PUT": return client.PUT(made.url, (byte[]) made.body, made.headers)
+            case "PATCH": return client.PATCH(made.url, (byte[]) made.body, made.headers)
+            default: return client.DELETE(made.url, [], made.headers)
+        }
     }
 
     private void check(Map request, org.ngrinder.http.HTTPResponse response) {

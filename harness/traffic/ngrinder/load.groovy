@@ -14,9 +14,16 @@ import net.grinder.scriptengine.groovy.junit.annotation.BeforeThread
 import net.grinder.statistics.StatisticsIndexMap
 import org.apache.hc.core5.http.ConnectionClosedException
 import org.apache.hc.core5.http.MalformedChunkCodingException
+import org.apache.hc.core5.http2.HttpVersionPolicy
+import org.apache.hc.core5.pool.PoolEntry
+import org.apache.hc.core5.reactor.IOReactorConfig
+import org.apache.hc.core5.util.TimeValue
+import org.apache.hc.core5.util.Timeout
 import org.junit.Test
 import org.junit.runner.RunWith
+import org.ngrinder.http.HTTPRequest
 import org.ngrinder.http.HTTPRequestControl
+import org.ngrinder.http.HTTPRequester
 
 @RunWith(GrinderRunner)
 class Load {
@@ -177,5 +184,47 @@ class Load {
             return copy
         }
         return value instanceof List ? new ArrayList<Object>(value.collect { plain(it) }) : value
+    }
+}
+
+// The open connections of this user. nGrinder's client closes one that is idle for the timeout of a response, and a request
+// that begins in that moment fails unsent. So their timeout is only set while a request runs.
+class Connections {
+    static final TimeValue LOOK_EVERY = TimeValue.ofMilliseconds(50)
+
+    // nGrinder's client as it is, except that it looks for late responses more often than once a second.
+    static HTTPRequest client() {
+        HTTPRequester.Builder like = new HTTPRequester.Builder()
+        IOReactorConfig config = IOReactorConfig.copy(like.ioReactorConfig()).setSelectInterval(LOOK_EVERY).build()
+        HTTPRequester requester = new HTTPRequester(
+            config, like.ioEventHandlerFactory(), null, null, like.ioSessionListener(), HttpVersionPolicy.FORCE_HTTP_1)
+        HTTPRequest client = new HTTPRequest()
+        client.requester.close()
+        client.requester = requester
+        requester.start()
+        return client
+    }
+
+    static Object use(boolean keep, Closure<?> send) {
+        setTimeout(Timeout.ofMilliseconds(HTTPRequestControl.socketTimeout))
+        try {
+            return send.call()
+        } finally {
+            if (keep) {
+                setTimeout(Timeout.DISABLED)
+            } else {
+                HTTPRequester.reset()
+            }
+        }
+    }
+
+    private static void setTimeout(Timeout timeout) {
+        List<PoolEntry> pooled = HTTPRequester.connPool.available // nGrinder adds a connection again after each request
+        Set<PoolEntry> different = new LinkedHashSet<>(pooled)
+        if (different.size() < pooled.size()) {
+            pooled.clear()
+            pooled.addAll(different)
+        }
+        different.each { it.connection?.setSocketTimeout(timeout) }
     }
 }

@@ -85,7 +85,7 @@ class Ended extends Error {
 // The HTTPRequest that scripts get. Every request has the trial's header and is recorded.
 class Client extends org.ngrinder.http.HTTPRequest {
     static final ThreadLocal<Traffic> users = new ThreadLocal<>()
-    private final org.ngrinder.http.HTTPRequest real = new org.ngrinder.http.HTTPRequest()
+    private final org.ngrinder.http.HTTPRequest real = Connections.client()
     private final String url
     private final String trial
     private final boolean keepAlive
@@ -94,7 +94,6 @@ class Client extends org.ngrinder.http.HTTPRequest {
         this.url = url
         this.trial = trial
         this.keepAlive = keepAlive
-        real.setVersionPolicy(org.apache.hc.core5.http2.HttpVersionPolicy.FORCE_HTTP_1)
     }
 
     private org.ngrinder.http.HTTPResponse sent(String uri, List headers, Closure<?> send) {
@@ -103,12 +102,8 @@ class Client extends org.ngrinder.http.HTTPRequest {
         List actual = (headers ?: user.headers).findAll { !it.name.equalsIgnoreCase("X-Study-Trial") }
         actual << new org.apache.hc.core5.http.message.BasicHeader("X-Study-Trial", trial)
         String target = uri.startsWith("/") ? url + uri : uri
-        try {
-            return (org.ngrinder.http.HTTPResponse) user.load.send { send.call(target, actual) }
-        } finally {
-            if (!keepAlive) {
-                org.ngrinder.http.HTTPRequester.reset()
-            }
+        return (org.ngrinder.http.HTTPResponse) user.load.send {
+            Connections.use(keepAlive) { send.call(target, actual) }
         }
     }
 

@@ -20,7 +20,10 @@ from harness.traffic.ngrinder.script import Split, parameter
 
 SCRIPT = "scale-out/load.groovy"
 TEST_NAME = "scale-out"
-TOGETHER_S = 2.0  # before second 0, when all users must have started: earlier counts arrive a second late
+# Before second 0, when all users must have started: earlier counts arrive a second late. Otherwise the test is stopped,
+# and a slow agent must have time to stop users that would send.
+TOGETHER_S = 2.0
+TOGETHER_SHARE = 0.25  # of the time from the creation to second 0, if that is longer
 STATE_EVERY_S = 0.3
 REST_WITHIN_S = 90.0
 
@@ -72,7 +75,7 @@ class PerfTest:
 
     def come_together(self) -> bool:
         """Whether every user started before second 0; raises LoadGeneratorFailed when the test ended early."""
-        while time.time() < self.t0 - TOGETHER_S:
+        while time.time() < self.t0 - max(TOGETHER_S, TOGETHER_SHARE * (self.t0 - self.created)):
             state = self.sample()
             if state["status"].get("reportable"):
                 test = self.details()

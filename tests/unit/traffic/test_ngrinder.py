@@ -211,25 +211,35 @@ class Console:
         self.now = float(T0)
         self.ordered: dict[str, Any] = {}
         self.tests = self.stops = self.incomplete = 0
-        clock = SimpleNamespace(time=lambda: self.now, monotonic=lambda: self.now, sleep=lambda _seconds: None)
+        self.late_users = 0  # of the first test
+        self.left_s: list[float] = []  # at each stop, until second 0
+        clock = SimpleNamespace(time=lambda: self.now, monotonic=lambda: self.now, sleep=self.sleep)
         monkeypatch.setattr(client, "time", clock)
         monkeypatch.setattr(perftest, "time", clock)
         (folder / "admin").write_text("secret", encoding="utf-8")
         http = httpx.Client(base_url="http://controller", transport=httpx.MockTransport(self.answer))
         self.load_generator = client.NgrinderLoadGenerator(http, http, folder / "admin", ["agent-1"])
 
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
     def answer(self, request: httpx.Request) -> httpx.Response:
         if (request.method, request.url.path) == ("POST", "/perftest/api"):
             self.ordered = json.loads(request.content)
-        self.stops += request.method == "PUT"
-        users = self.ordered.get("vuserPerAgent", 0)
+            self.late_users = 0 if self.stops else self.late_users
+        if request.method == "PUT":
+            self.stops += 1
+            self.left_s.append(int(re.findall(r"t0_ms=(\d+)", self.ordered["param"])[0]) / 1000 - self.now)
+        is_over = bool(self.stops and self.late_users)
+        users = self.ordered.get("vuserPerAgent", 0) - self.late_users
         totals = {"Tests": users + self.tests, "Errors": self.incomplete, "User_defined_incomplete": self.incomplete}
         perf = {"thread": users, "totalStatistics": totals}
         answers: dict[str, Any] = {
             "/perftest/api": {"id": 7},
             "/perftest/api/list": {"tests": []},
             "/agent/api/list": [{"name": "agent-1", "ip": "10.0.0.1", "approved": True, "state": {"ready": True}}],
-            "/perftest/api/7/sample": {"status": {"reportable": False, "name": "TESTING"}, "perf": perf},
+            "/perftest/api/7": {"status": {"deletable": True}},
+            "/perftest/api/7/sample": {"status": {"reportable": is_over, "name": "TESTING"}, "perf": perf},
         }
         if request.url.path == "/script/api/validate":
             return httpx.Response(200, text="Totals       1            0            66.00  1.2")
@@ -245,6 +255,14 @@ def test_a_tests_duration_covers_the_start_of_its_users_and_the_longest_load(con
     t0 = console.load_generator.start(LOAD)
     assert t0 > T0, "users start before second 0"
     assert console.ordered["duration"] / 1000 == pytest.approx(t0 - T0 + LOAD.longest_s)
+
+
+def test_users_of_a_load_that_starts_again_are_stopped_long_before_they_send(console: Console) -> None:
+    """A slow agent needs seconds to stop them. Their requests would count in second 0 of the next try."""
+    console.late_users = 1
+    second = console.load_generator.start(LOAD) - console.now
+    assert console.left_s[0] >= client.FIRST_LEAD_S / 4 - perftest.STATE_EVERY_S
+    assert second > client.FIRST_LEAD_S, "the next try has more time"
 
 
 def test_a_load_ends_after_its_last_response(console: Console) -> None:
