@@ -65,7 +65,7 @@ FACTS: dict[str, object] = {
         "blocks": "@about {needed}",
         "needed": partial(phrases.count, 12, "block"),
     },
-    **{"many": "3", "rounded": 2100.0, "cause": "@{count} generator processes"},
+    **{"many": "3", "cause": "@{count} generator processes"},
 }
 
 

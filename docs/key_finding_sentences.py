@@ -33,15 +33,20 @@ KEY_FINDINGS = [
     ),
     Example("The same, by blocks.", "the widest interval", "±{target} requires"),
     Example("Blocks cannot narrow it.", "the widest interval", "±{target} requires", {"blocks": "@an impractical"}),
-    Example("A dependency limits the largest topology.", "At {load} {another} will not"),
-    Example("The same, servers of several types.", "At {load} {another} will not", "", {"another": "@another server"}),
+    Example("A dependency limits the largest topology.", "At {load} {another} will not", "", {"share": "97 %"}),
+    Example(
+        "The same, servers of several types.",
+        "At {load} {another} will not",
+        "",
+        {"another": "@another server", "share": "97 %"},
+    ),
     Example("Servers were idle.", "At {load} servers beyond {few}"),
     Example("The same with a rate.", "At {load} servers beyond {few}", "", {"advice": "@Use a higher rate"}),
     Example(
         "The same, saturated throughput is known.",
         "At {load} servers beyond {few}",
         "",
-        {"advice": "@Use about", "more": "@{rounded:.0f} users", "many": partial(phrases.cardinal, 3)},
+        {"advice": "@Use about", "more": "@{number} users", "number": 2100, "many": partial(phrases.cardinal, 3)},
     ),
     Example(
         "Servers of several types were idle.",
