@@ -13,12 +13,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from harness import docker_context
-
-if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+from harness import process_environment
 
 _OLDEST = (3, 11)
 # What Ansible does not read as it is in the path of a clone, and as what it reads it.
@@ -132,51 +128,6 @@ def _compile_in_background(root: Path, environ: "dict[str, str]") -> None:
     subprocess.run(["sh", "-c", in_background, "sh", *compiling], env=environ, start_new_session=True)
 
 
-def allow_bytecode() -> None:
-    """Let this process and its children write bytecode, whatever the environment sets."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    sys.dont_write_bytecode = False
-
-
-def limit_threads(environ: "MutableMapping[str, str]") -> None:
-    """Let NumPy compute in one thread: its matrices are small, and waiting threads use CPU that trials need."""
-    environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
-def open_streams() -> None:
-    """Open /dev/null in place of each closed standard stream, as with `>&-`.
-
-    Otherwise the next file that is opened would receive the output of this program and its children.
-    """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
-            os.set_inheritable(number, True)
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
-
-
-def home() -> Path:
-    """The home of this user; a folder that does not exist for a user without one, as in a container."""
-    try:
-        return Path.home()
-    except RuntimeError:
-        return Path("/nonexistent")
-
-
-def settle(environ: "MutableMapping[str, str]", system: str, home: Path, usual: Path) -> None:
-    """Set variables for the container engine and for macOS; `usual` is the default path of the engine's socket."""
-    docker_context.settle(environ, system, home, usual)
-    if system != "darwin":
-        return
-    # Ansible forks its workers, which Apple's libraries forbid by default.
-    environ.setdefault("OBJC_DISABLE_INITIALIZE_FORK_SAFETY", "YES")
-    # Pango comes from Homebrew, whose libraries only Homebrew's Python finds.
-    environ.setdefault("DYLD_FALLBACK_LIBRARY_PATH", "/opt/homebrew/lib:/usr/local/lib:/usr/lib")
-
-
 def _attempt(command: "list[str]", root: Path, environ: "dict[str, str]") -> "subprocess.CompletedProcess[str]":
     """Run a command; a missing one counts as failed."""
     try:
@@ -216,6 +167,7 @@ def make_fresh(root: Path, dev: bool) -> None:
     """Create the environment unless it matches the lock file; exit with a message where that cannot be written."""
     if is_fresh(root, dev):  # also in a clone that this user cannot write
         return
+    dev = dev or (root / ".venv" / "bin" / "pytest").exists()  # a developer's environment stays one
     try:
         with _locked(root):
             if not is_fresh(root, dev):
@@ -227,10 +179,10 @@ def make_fresh(root: Path, dev: bool) -> None:
 
 def enter(root: Path, script: Path, dev: bool = False) -> None:
     """Return inside the project's environment; otherwise replace this process by one inside it."""
-    open_streams()
-    allow_bytecode()
-    limit_threads(os.environ)
-    settle(os.environ, sys.platform, home(), Path("/var/run/docker.sock"))
+    process_environment.open_streams()
+    process_environment.allow_bytecode()
+    process_environment.limit_threads(os.environ)
+    process_environment.settle(os.environ, sys.platform, process_environment.home(), Path("/var/run/docker.sock"))
     _require(root, script.name)
     venv = root / ".venv"
     inside = Path(sys.prefix).resolve() == venv.resolve()

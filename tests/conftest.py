@@ -11,10 +11,10 @@ import threadpoolctl
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from harness import bootstrap, secrecy
+from harness import process_environment, secrecy
 
 # As in every command. pytest-randomly has loaded NumPy already, and a second thread would only wait, with all its CPU.
-bootstrap.limit_threads(os.environ)
+process_environment.limit_threads(os.environ)
 threadpoolctl.threadpool_limits(1, "blas")
 
 TESTS = Path(__file__).parent

@@ -201,7 +201,7 @@ def _invalid(data: TrialData) -> TrialData:
         rule="E6",
         severity=Severity.INVALID,
         cause=sentence(
-            "the generator's event loop was late by {lag_ms:.0f} ms, more than {allowed_ms:.0f} ms",
+            "the generator's event loop was late by {lag_ms:,.0f} ms, more than {allowed_ms:,.0f} ms",
             lag_ms=210.0,
             allowed_ms=101.0,
         ),

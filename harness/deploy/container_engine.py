@@ -11,7 +11,7 @@ import docker.errors
 import requests
 from docker.utils.socket import frames_iter
 
-from harness import bootstrap, docker_context
+from harness import docker_context, process_environment
 from harness.errors import MachineNotReady
 
 # An engine may close the output of a command before it has the command's exit code.
@@ -35,13 +35,13 @@ def environment() -> dict[str, str]:
     """The environment with DOCKER_HOST as the docker command resolves it; raises MachineNotReady if it is unusable."""
     if problem := unusable():
         raise MachineNotReady(problem)
-    return {**os.environ, **docker_context.variables(os.environ, bootstrap.home())}
+    return {**os.environ, **docker_context.variables(os.environ, process_environment.home())}
 
 
 def unusable() -> str:
     """Why the selected engine is unusable here, with the fix; empty if it is usable."""
     try:
-        found = docker_context.variables(os.environ, bootstrap.home())
+        found = docker_context.variables(os.environ, process_environment.home())
     except ValueError as error:
         return str(error)
     host = {**os.environ, **found}.get("DOCKER_HOST", "")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from harness import bootstrap
+from harness import bootstrap, process_environment
 from harness.deploy import container_engine, cpu_benchmark
 from harness.deploy.ansible import Ansible
 from harness.deploy.container_engine import connect
@@ -240,7 +240,7 @@ def _print(text: str) -> None:
 
 def main() -> None:
     """`python -m harness.deploy.readiness`: prepare this machine. Used by `make`."""
-    bootstrap.settle(os.environ, sys.platform, bootstrap.home(), Path("/var/run/docker.sock"))
+    process_environment.settle(os.environ, sys.platform, process_environment.home(), Path("/var/run/docker.sock"))
     try:
         prepare(Path(__file__).resolve().parents[2], _print)
     except StudyError as error:

@@ -10,7 +10,7 @@ import os
 import secrets
 from pathlib import Path
 
-from harness import bootstrap
+from harness import process_environment
 from harness.errors import CannotRun
 
 BYTES = 32
@@ -19,7 +19,7 @@ BYTES = 32
 def place() -> Path:
     """Return the path of the key."""
     home = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(home) if Path(home).is_absolute() else bootstrap.home() / ".local" / "state"
+    base = Path(home) if Path(home).is_absolute() else process_environment.home() / ".local" / "state"
     return base / "scale-out" / "identity.key"
 
 

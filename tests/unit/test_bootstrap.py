@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from harness import bootstrap
+from harness import bootstrap, process_environment
 from harness.deploy import readiness
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +62,19 @@ def test_the_development_environment_also_serves_users(tmp_path: Path) -> None:
     root = clone_with_lock(tmp_path)
     (root / ".venv" / "made-from").write_text(bootstrap.fingerprint(root, True))
     assert bootstrap.is_fresh(root, dev=False)
+
+
+def test_a_changed_lock_leaves_a_developer_the_development_tools(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = clone_with_lock(tmp_path)
+    made: list[bool] = []
+    monkeypatch.setattr(bootstrap, "make", lambda _root, dev: made.append(dev))
+    bootstrap.make_fresh(root, dev=False)
+    (root / ".venv" / "bin").mkdir()
+    (root / ".venv" / "bin" / "pytest").touch()
+    bootstrap.make_fresh(root, dev=False)
+    assert made == [False, True]
 
 
 # The entry points of `study.py` and of `make`.
@@ -141,7 +154,7 @@ def test_installed_packages_are_compiled(tmp_path: Path, monkeypatch: pytest.Mon
 def test_processes_of_a_study_keep_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    bootstrap.allow_bytecode()
+    process_environment.allow_bytecode()
     assert not sys.dont_write_bytecode
     child = [sys.executable, "-c", "import sys; raise SystemExit(sys.dont_write_bytecode)"]
     assert subprocess.run(child, check=False).returncode == 0

@@ -31,7 +31,16 @@ PACKAGES: dict[str, set[str]] = {
     "study": {"balancers", "grid", "records", "deploy", "observe", "judge", "traffic", "summarise", "plan"},
     "draft": {"grid", "records", "deploy", "traffic"},
 }
-ROOT_MODULES = {"errors", "language", "words", "secrecy", "bootstrap", "docker_context", "plain_file"}
+ROOT_MODULES = {
+    "errors",
+    "language",
+    "words",
+    "secrecy",
+    "bootstrap",
+    "docker_context",
+    "plain_file",
+    "process_environment",
+}
 # Folder of harness/summarise/ → folders that it may import. The modules outside the folders may import all of them.
 ROOMS: dict[str, set[str]] = {
     "statistics": set(),

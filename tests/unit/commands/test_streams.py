@@ -10,7 +10,7 @@ import pytest
 
 from commands import app, gate
 from commands.console import Output
-from harness import bootstrap
+from harness import process_environment
 from harness.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -71,7 +71,7 @@ def test_a_user_without_a_home_is_no_error(monkeypatch: pytest.MonkeyPatch) -> N
     """As in a container that runs with any number as its user."""
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("os.getuid", lambda: 54321)
-    assert bootstrap.home() == Path("/nonexistent")
+    assert process_environment.home() == Path("/nonexistent")
 
 
 def test_a_gate_replaces_no_device_and_names_each_file_that_it_cannot_write(tmp_path: Path) -> None:

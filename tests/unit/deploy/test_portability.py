@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.bootstrap import limit_threads, settle
 from harness.deploy.connections import ENGINE, FORWARDED, Connections
 from harness.deploy.inventory.hosts import Host, Inventory
+from harness.process_environment import limit_threads, settle
 
 
 def test_nothing_is_set_elsewhere(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_equal_counts_leave_only_the_notes_of_rules_that_are_not_available() -> 
 def test_e13_different_counts_of_generator_and_server_are_invalid(missing: int) -> None:
     (worst, note) = found(direct(succeeded() - missing), "E13")
     assert worst.severity == "invalid"
-    assert f"the generator counts {succeeded()} successes, the server {succeeded() - missing}" in worst.cause
+    assert f"the generator counts {succeeded():,} successes, the server {succeeded() - missing:,}" in worst.cause
     assert note.cause.startswith("not available")
 
 

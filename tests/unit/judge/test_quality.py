@@ -246,7 +246,7 @@ def test_a_threshold_of_the_grid_applies() -> None:
     ("totals", "cause"),
     [
         ({"completed": 5040, "failed": 0}, ""),
-        ({"completed": 4000, "failed": 0}, "the generator counts 4000 successes, the balancer 5040"),
+        ({"completed": 4000, "failed": 0}, "the generator counts 4,000 successes, the balancer 5,040"),
         ({"completed": 5040, "failed": 60}, "the generator counts 60 failures, the balancer 0"),
     ],
 )

@@ -37,7 +37,9 @@ def test_a_trial_reads_back_as_it_was_written(tmp_path: Path) -> None:
 def test_a_value_that_does_not_exist_is_an_empty_field(tmp_path: Path) -> None:
     directory = StudyDirectory(tmp_path / "s")
     directory.write_trial("a/r1", trial())
-    assert (directory.path / "trials/a/r1/hosts.csv").read_text().splitlines()[1] == "0.5,server-1,0.19,,80.0" + 9 * ","
+    assert (directory.path / "trials/a/r1/hosts.csv").read_text().splitlines()[
+        1
+    ] == "0.5,server-1,0.19,,80.0" + 10 * ","
 
 
 def test_a_partially_written_trial_does_not_count(tmp_path: Path) -> None:

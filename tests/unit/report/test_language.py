@@ -191,7 +191,7 @@ def nested(depth: int) -> Sentence:
         sentence("{count} generator processes were lost"),  # without its fact
         sentence("the CPU utilization of the busiest generator process was {share}", load="1"),
         sentence(
-            "the generator counts {at_generator:.0f} requests in flight, the balancer {at_balancer:.0f}",
+            "the generator counts {at_generator:,.0f} requests in flight, the balancer {at_balancer:,.0f}",
             at_generator="x",
             at_balancer=1,
         ),

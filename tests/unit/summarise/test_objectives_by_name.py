@@ -149,7 +149,7 @@ def test_counts_of_a_name_are_of_its_own_requests() -> None:
     assert late == {"p95 predict": 0, "p95 history": 1000}
     assert by_objective.misses(count, allowed)
     assert by_objective.sentence(made, allowed) == (
-        "0 of 1000 predict requests late: meets; 1000 of 1000 history requests late: misses"
+        "0 of 1,000 predict requests late: meets; 1,000 of 1,000 history requests late: misses"
     )
 
 
