@@ -57,7 +57,7 @@ def test_the_record_of_a_server_failure_matches_the_balancers_log(
     folder = next((tmp_path / "results").glob("failure-*"))
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "one of 3 servers failed under load" in page
-    assert "objective of 5000\u00a0ms" in page
+    assert "objective of 5,000\u00a0ms" in page
     assert (
         (folder / "failover.csv")
         .read_text(encoding="utf-8")
