@@ -54,5 +54,10 @@ KEY_FINDINGS = [
         "",
         {"added": "@{added} adds to {servers}", "more": "@Use more users", "servers": "2 small"},
     ),
-    Example("The load limits further servers.", "At {load} servers beyond {servers}", "", {"servers": "3"}),
+    Example(
+        "The load limits further servers.",
+        "At {load} servers beyond {servers}",
+        "",
+        {"servers": partial(phrases.cardinal, 3)},
+    ),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.grid import server_types
+from harness.grid.server_types import ServersLevel
 from harness.grid.types import Levels
 from harness.language import ENGLISH, current, messages, tr
 from harness.words import servers
@@ -25,8 +26,10 @@ def topology(levels: Levels) -> str:
     return servers(server_types.level_of(levels))
 
 
-def cardinal(number: int) -> str:
-    """A number as a word: "two"; digits above ten."""
+def cardinal(number: ServersLevel) -> str:
+    """A number as a word: "two"; digits above ten. A topology of several types stays as it is."""
+    if isinstance(number, str):
+        return number
     return tr(CARDINALS[number - 1]) if 1 <= number <= len(CARDINALS) else str(number)
 
 

@@ -224,7 +224,7 @@ def _next_bottlenecks(cells: list[CellSummary]) -> list[str]:
             "At {load} servers beyond {servers} add at most {of_users_bound} of throughput; the next "
             "bottleneck is {next_bottleneck}.",
             load=load_name(cell.others),
-            servers=cell.topology,
+            servers=phrases.cardinal(cell.topology),
             of_users_bound=text.percent(1 / cell.of_users_bound - 1),
             next_bottleneck=cell.next_bottleneck,
         )

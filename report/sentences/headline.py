@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.grid.load import level_of
-from harness.grid.server_types import ServersLevel, count
+from harness.grid.server_types import count
 from harness.language import around, messages, tr
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.cells.failover import CellFailover
@@ -200,10 +200,6 @@ def _is_next(step: Gain) -> bool:
     return isinstance(few, int) and isinstance(many, int) and many == few + 1
 
 
-def _beyond(level: ServersLevel) -> str:
-    return phrases.cardinal(level) if isinstance(level, int) else level
-
-
 WITH_FIGURE = messages(
     {
         GainCategory.GAIN: "{subject} gave {figure} the throughput",
@@ -218,7 +214,9 @@ def _clause(group: Sequence[Gain], *, with_interval: bool) -> Clause:
     """What one step shows, or what several that are alike do."""
     step, several = group[0], len(group) > 1
     subject = (
-        tr("servers beyond {from_servers}", from_servers=_beyond(step.from_servers)) if several else _subject(step)
+        tr("servers beyond {from_servers}", from_servers=phrases.cardinal(step.from_servers))
+        if several
+        else _subject(step)
     )
     figure = _figure(step.ratio, with_interval=with_interval)
     jumps = not several and not _is_next(step)
@@ -261,7 +259,7 @@ def _range(step: Gain, summary: Summary) -> Clause:
                 if run.category is GainCategory.IDLE
                 else "; servers beyond {servers} made no measurable difference"
             )
-            parts.append(Piece(tr(rest, servers=_beyond(run.from_servers))))
+            parts.append(Piece(tr(rest, servers=phrases.cardinal(run.from_servers))))
     return tuple(parts)
 
 
