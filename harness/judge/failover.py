@@ -24,7 +24,7 @@ def of_trial(seen: Observation, limits: Thresholds) -> Failover | None:
         return None
     at_s = min(seen.stopped.values())
     second = math.floor(at_s)
-    before = window_stats.window(seen.samples, seen.window_from_s, second)
+    before = seen.calm
     rest = [s for s in seen.window if s.t_s >= second]
     if not before or not rest:
         return None

@@ -5,7 +5,6 @@ The report states such a share first: the throughput of the other requests does 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -149,8 +148,7 @@ def of_observation(seen: Observation, limits: Thresholds) -> Failing | None:
     """Return the failures of a trial; None below the threshold, and if servers died or were stopped by plan."""
     if any(death.ended for death in seen.died.values()) or seen.stopped:
         return None
-    rows = window_stats.window(seen.window, 0.0, math.floor(seen.calm_to_s))
-    share = window_stats.error_rate(rows)
+    share = window_stats.error_rate(seen.calm)
     if share is None:
         share = window_stats.error_rate(seen.samples)
     kinds = _kinds(share or 0.0, seen.failures, seen.balancer.statuses, seen.expect_status)

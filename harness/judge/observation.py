@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
@@ -108,6 +108,23 @@ class Observation:
     def calm_to_s(self) -> float:
         """End of the undisturbed part of the window: its end, or the server failure."""
         return max(self.window_from_s, min([self.window_to_s, *self.stopped.values()]))
+
+    @property
+    def calm(self) -> list[Sample]:
+        """Samples of the undisturbed part of the window, without the requests that a planned server failure made fail.
+
+        These were in flight at the failure: sent before it, although they ended in its second or in the next one.
+        """
+        rows, second = stats.window(self.window, 0.0, math.floor(self.calm_to_s)), math.floor(self.calm_to_s)
+        ending = [row for row in self.samples if second <= row.t_s <= second + 1]
+        in_flight = sum(row.failed - row.by_start[1] for row in ending) if self.stopped else 0
+        for place, row in reversed([*enumerate(rows)]):
+            requests, failed = row.by_start
+            cut = min(failed, max(0, in_flight))
+            in_flight -= cut
+            if cut:
+                rows[place] = replace(row, requests=requests - cut, requests_failed=failed - cut)
+        return rows
 
     def answers_in(self, from_s: float, to_s: float) -> dict[str, dict[str, int]]:
         """Return address → status → requests that ended in a span, by the balancer's log.

@@ -23,7 +23,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
     Failures from the second of a planned server failure on are its effect, and are reported separately.
     """
-    rate = window_stats.error_rate(window_stats.window(seen.window, 0.0, math.floor(seen.calm_to_s)))
+    rate = window_stats.error_rate(seen.calm)
     kinds = failure_share.counted(seen.failures)
     event, fix = _explained(seen)
     much = failure_share.of_observation(seen, limits)

@@ -109,6 +109,26 @@ def test_failures_are_counted_from_the_server_failure_to_the_end_of_the_load() -
     assert (found.before.from_s, found.before.to_s) == (7, 12)
 
 
+def test_requests_in_flight_at_the_failure_are_its_effect() -> None:
+    """They were sent up to 3 s before it. In every second 5 requests are sent that fail, and 5 earlier ones end so."""
+    in_flight = {9: 20, 10: 60, 11: 120, 12: 10}
+    rows = [
+        replace(
+            row,
+            requests=RATE,
+            requests_failed=5 + in_flight.get(row.t_s, 0),
+            completed=RATE - 5,
+            failed=5 + (sum(in_flight.values()) if row.t_s == 12 else 0),
+        )
+        for row in samples(RATE, 600)
+    ]
+    seen = with_failure(rows)
+    found = failover_of(seen)
+    assert found.before.error_rate == pytest.approx(25 / (5 * RATE - 200))
+    assert found.failing_s == 1.0
+    assert "2.1 % of the requests failed" in of("E8", seen)[0].cause
+
+
 def test_failures_of_the_server_failure_are_told_from_those_before() -> None:
     """Every second has errors of its own, the first after the failure has more."""
     own = [replace(row, completed=278, failed=2) for row in samples(RATE, 600)]

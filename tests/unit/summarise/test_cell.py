@@ -159,7 +159,7 @@ def test_a_cells_figures_are_those_of_all_its_trials() -> None:
     assert found.bottleneck_reason == "the CPU utilization of server-1 was 93 %"
     assert found.next_bottleneck == "users (83 % of their maximum rate)"
     noted = findings.sentences(summed(grid(), [found], []), study_record())
-    assert noted[0].startswith("At 2,000 users servers beyond 1 add at most 20 % of throughput")
+    assert noted[0].startswith("At 2,000 users servers beyond one add at most 20 % of throughput")
 
 
 def test_a_warning_of_a_cell_has_its_worst_case_and_its_frequency() -> None:
