@@ -136,7 +136,7 @@ def _objective(one: CellFailover, p95_s: float | None) -> str:
     `p95_s` is None with objectives by the name of the request.
     """
     objective = (
-        tr("objectives of the requests") if p95_s is None else tr("objective of {p95_s:.0f} ms", p95_s=p95_s * 1000)
+        tr("objectives of the requests") if p95_s is None else tr("objective of {p95_s:,.0f} ms", p95_s=p95_s * 1000)
     )
     if one.over_p95 is not None:
         return _recovered(one, objective, one.over_p95)

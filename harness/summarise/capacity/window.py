@@ -30,7 +30,7 @@ class ShortWindow:
         """The bias and the fix, without a capital letter and a full stop."""
         enough = tr("{ENOUGH} times p95, {ENOUGH_2:.3g} s", ENOUGH=ENOUGH, ENOUGH_2=ENOUGH * self.p95_s)
         window = tr(
-            "a window of {length_s:.3g} s is short for p95 below {p95_s:.0f} ms",
+            "a window of {length_s:.3g} s is short for p95 below {p95_s:,.0f} ms",
             length_s=self.length_s,
             p95_s=1000 * self.p95_s,
         )
