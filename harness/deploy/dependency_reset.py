@@ -37,7 +37,7 @@ def _reset(connections: Connections, host: Host, command: list[str]) -> None:
     except TimeoutError:
         raise TrialFailed(
             f"{host.name}: {NAME} did not end within {WITHIN_S:g} s: {shlex.join(command)}. "
-            "Fix: end the sessions of which it waits for a lock, or use a faster command."
+            "Fix: end the sessions whose locks it waits for, or use a faster command."
         ) from None
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise TrialFailed(f"{host.name}: {NAME} cannot be run: {error}") from None

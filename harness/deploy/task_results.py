@@ -36,7 +36,7 @@ class Failures:
     _texts: list[tuple[str, str]] = field(default_factory=list)  # host and text, in their order
 
     def add(self, host: str, task: str, data: dict[str, Any], *, unreachable: bool = False) -> None:
-        """Add a failed task. A role's own report replaces what it explains: earlier failures of the same host."""
+        """Add a failed task. A role's own report replaces the earlier failures of its host, which it explains."""
         text = failure(host, task, data, unreachable=unreachable).removeprefix(f"{host}: ")
         if _is_report(host, data):
             self._texts = [(other, earlier) for other, earlier in self._texts if other != host]

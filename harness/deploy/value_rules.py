@@ -107,7 +107,9 @@ RULES: tuple[tuple[str, Callable[[Any], str]], ...] = (
     (r"dependency_view_(user|database)", _like(r"[A-Za-z_][A-Za-z0-9_]{0,62}", "letters, digits and underscore")),
     (
         r"dependency_view_credential",
-        _like(r"[A-Za-z_][A-Za-z0-9_]*|/[\w./@-]+", "the name of a variable of the container, or the path of a file"),
+        _like(
+            r"[A-Z_][A-Z0-9_]*|/[\w./@-]+", "the name of a variable of the container in capitals, or the path of a file"
+        ),
     ),
     (r".*_health", lambda value: http.wrong_path(str(value))),
     (r"dependency_health_path", lambda value: http.wrong_path(str(value)) if value else ""),

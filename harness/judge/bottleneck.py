@@ -11,6 +11,7 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import (
     failure_share,
     host_usage,
+    network_use,
     open_load,
     phrases,
     prediction,
@@ -83,7 +84,7 @@ def _figures(seen: Observation, limits: Thresholds) -> dict[str, float | None]:
     warm_s = derived.warm_s(seen)
     bound = prediction.users_bound(seen.users, warm_s, think_s) if warm_s and of_bound is not None else None
     response_s = _response_s(seen)
-    upstream_s, over = seen.balancer.upstream_mean_s, host_usage.over_allowance(seen)
+    upstream_s, over = seen.balancer.upstream_mean_s, network_use.over_allowance(seen)
     return {
         "users_bound": bound,
         "of_users_bound": of_bound,
@@ -97,7 +98,7 @@ def _figures(seen: Observation, limits: Thresholds) -> dict[str, float | None]:
         "unloaded_s": seen.unloaded_s,
         "times": response_s / seen.unloaded_s if response_s and seen.unloaded_s else None,
         "served": upstream_s / response_s if response_s and upstream_s is not None else None,
-        "retransmitted": host_usage.retransmitted(seen),
+        "retransmitted": network_use.retransmitted(seen),
         "over_allowance": over[2] if over else None,
         **_offered(seen),
         **_shared(seen, limits),
@@ -211,14 +212,13 @@ def _balancer(seen: Observation, findings: Sequence[Finding], figures: Judged, l
     return (Component.BALANCER, _of_finding(ReasonKind.UNEVEN_SHARES, uneven)) if uneven else None
 
 
-def _network(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
-    over = host_usage.over_allowance(seen)
+def _network(seen: Observation, _findings: Sequence[Finding], _figures: Judged, limits: Thresholds) -> Found | None:
+    over = network_use.over_allowance(seen)
     if over is not None and over[2] > limits.allowance:
         return Component.NETWORK, Reason(kind=ReasonKind.OVER_ALLOWANCE, subject=over[0], detail=over[1])
-    again = figures["retransmitted"]
-    # A machine without CPU time to spare acknowledges segments late, so they are sent again though none was lost.
-    starved = any(finding.rule == "E11" and finding.figure is not None for finding in findings)
-    if again is not None and again > limits.retransmits and not starved:
+    again = [host for host, share in network_use.retransmissions(seen).items() if share > limits.retransmits]
+    # A machine without CPU time to spare handles acknowledgements late, so it retransmits segments that were not lost.
+    if any((host_usage.machine_used(seen, host) or 0.0) < limits.server_cpu for host in again):
         return Component.NETWORK, Reason(kind=ReasonKind.RETRANSMITS)
     return None
 
@@ -243,7 +243,7 @@ def _dependency(seen: Observation, _findings: Sequence[Finding], figures: Judged
     if connections is not None and connections.share >= limits.dependency_connections:
         return _of_dependency(ReasonKind.DEPENDENCY_CONNECTIONS, connections.name)
     full = host_usage.fullest_machine(seen)
-    if full is not None and full[1] >= limits.server_cpu:
+    if full is not None and full[1] >= limits.server_cpu and not _is_used_by_dependencies(seen, full[0]):
         return None  # servers with an idle CPU allowance may wait for their machine
     near = max((use for use in (cpu, connections) if use), key=lambda use: use.share, default=None)
     unloaded_s, upstream_s = figures["unloaded_s"], figures["upstream_s"]
@@ -251,6 +251,16 @@ def _dependency(seen: Observation, _findings: Sequence[Finding], figures: Judged
     if near is not None and near.share >= limits.dependency_near and waits:
         return _of_dependency(ReasonKind.DEPENDENCY_WAIT, near.name)
     return _of_dependency(ReasonKind.DEPENDENCY_TIME, spent.name) if spent is not None and is_slow else None
+
+
+def _is_used_by_dependencies(seen: Observation, server: str) -> bool:
+    """Whether dependencies use at least half of the CPU of a server's machine."""
+    machine = seen.machine_of.get(server)
+    cores = next((m.cores for m in seen.machines if m.machine == machine), 0)
+    used = [
+        host_usage.cores_used(seen, host) or 0.0 for host in seen.dependencies if seen.machine_of.get(host) == machine
+    ]
+    return bool(used) and math.fsum(used) >= cores / 2
 
 
 def _of_dependency(kind: ReasonKind, name: str) -> Found:

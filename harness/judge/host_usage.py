@@ -1,4 +1,4 @@
-"""CPU and network use of the hosts in one trial. Pure."""
+"""CPU use of the hosts in one trial. Pure."""
 
 from __future__ import annotations
 
@@ -93,13 +93,16 @@ def fullest_machine(seen: Observation) -> tuple[str, float] | None:
 
     CPU that the hypervisor took is in use: burstable instances without credits have no other sign of it.
     """
-    found = []
-    for host in seen.expected_servers:
-        machine = seen.machine_of.get(host)
-        rows = [m for m in seen.machines if m.machine == machine and in_window(seen, m.t_s)]
-        if rows:
-            found.append((host, sum(m.busy_cores / m.cores + m.steal_share for m in rows) / len(rows)))
+    used = {host: machine_used(seen, host) for host in seen.expected_servers}
+    found = [(host, share) for host, share in used.items() if share is not None]
     return max(found, key=lambda one: one[1], default=None)
+
+
+def machine_used(seen: Observation, host: str) -> float | None:
+    """Share of the CPU of a host's machine that is in use or taken by the hypervisor; None without readings."""
+    machine = seen.machine_of.get(host)
+    rows = [m for m in seen.machines if m.machine == machine and in_window(seen, m.t_s)]
+    return sum(m.busy_cores / m.cores + m.steal_share for m in rows) / len(rows) if rows else None
 
 
 def foreign_share(seen: Observation, machine: str) -> float | None:
@@ -127,24 +130,3 @@ def balancer_use(seen: Observation) -> float | None:
         return None
     of_core = used * max(workers) / sum(workers)
     return max(of_core, used / cap) if cap else of_core
-
-
-def over_allowance(seen: Observation) -> tuple[str, str, float] | None:
-    """Host, counter and largest share of segments beyond an instance's allowance; None without any."""
-    found = [
-        (host, name, count / counted["segments"])
-        for host, counted in seen.network.items()
-        for name, count in counted.items()
-        if name.endswith("_allowance_exceeded") and count and counted.get("segments")
-    ]
-    return max(found, key=lambda one: one[2], default=None)
-
-
-def retransmitted(seen: Observation) -> float | None:
-    """Largest share of TCP segments that a host retransmitted; None without readings."""
-    found = [
-        counted["retransmits"] / counted["segments"]
-        for counted in seen.network.values()
-        if counted.get("segments", 0) > 1000 and "retransmits" in counted
-    ]
-    return max(found, default=None)

@@ -113,11 +113,16 @@ class Observation:
     def calm(self) -> list[Sample]:
         """Samples of the undisturbed part of the window, without the requests that a planned server failure made fail.
 
-        These were in flight at the failure: sent before it, although they ended in its second or in the next one.
+        These were in flight at the failure: sent before it, and failed in its second or in the next one. Of all
+        failures in these two seconds, as many as usual have other causes.
         """
         rows, second = stats.window(self.window, 0.0, math.floor(self.calm_to_s)), math.floor(self.calm_to_s)
-        ending = [row for row in self.samples if second <= row.t_s <= second + 1]
-        in_flight = sum(row.failed - row.by_start[1] for row in ending) if self.stopped else 0
+        if not self.stopped or not rows:
+            return rows
+        unended = sum(row.by_start[1] - row.failed for row in self.samples if row.t_s < second)
+        ended = sum(row.failed for row in self.samples if second <= row.t_s <= second + 1)
+        usual = 2 * sum(row.failed for row in rows) / len(rows)
+        in_flight = min(unended, round(ended - usual))
         for place, row in reversed([*enumerate(rows)]):
             requests, failed = row.by_start
             cut = min(failed, max(0, in_flight))

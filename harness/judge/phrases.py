@@ -11,7 +11,7 @@ def because(what: Sentence, why: Sentence | None) -> Sentence:
 
 
 def in_turn(first: Sentence, *others: Sentence | None) -> Sentence:
-    """Return several clauses, those that exist: "first; second; third"."""
+    """Return the clauses that are not None, as in "first; second; third"."""
     for other in others:
         first = sentence("{first}; {second}", first=first, second=other) if other else first
     return first

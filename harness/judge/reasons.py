@@ -126,12 +126,11 @@ SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
         share=_share(f, "served"),
     ),
     ReasonKind.MACHINE_CPU: lambda r, f: tr(
-        "responses took {times} times the unloaded time, and the CPU of the machine of {server} was used to {detail}: "
-        "the server got {share} of its own",
+        "responses took {times} times the unloaded time while {detail} of the CPU of the machine of {server} was "
+        "in use",
         times=_times(f),
         server=r.subject,
         detail=r.detail,
-        share=_share(f, "server_cpu"),
     ),
     ReasonKind.CONCURRENCY: lambda _, f: tr(
         "responses took {times} times the unloaded time with the CPU at {share}: requests wait for a "

@@ -84,7 +84,8 @@ def _allowance(cap: float | None, what: Dependency) -> float | None:
 def _in_use(row: HostSample, what: Dependency, is_refused: bool) -> float | None:
     most = row.most_connections or what.connections
     if row.in_use is not None and most:
-        return max(row.in_use, row.sessions or 0 if is_refused else 0) / most
+        sessions = row.sessions or 0
+        return max(row.in_use, sessions if is_refused and sessions >= most else 0) / most
     if row.connections is not None and what.connections:
         return row.connections / what.connections
     return None

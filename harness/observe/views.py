@@ -51,6 +51,10 @@ _NO_RIGHT = {
 _FIXES = (
     (_REFUSED, "raise the dependency's limit of connections, or end other programs that use them"),
     (re.compile(r"(?i)no member of pg_monitor|PROCESS privilege|NOPERM"), "{right}"),
+    (
+        re.compile(r"(?i)peer authentication|no pg_hba\.conf entry"),
+        "set dependency_view_arguments to [-h, 127.0.0.1], or allow the account in pg_hba.conf",
+    ),
     (re.compile(r"(?i)database .* does not exist|Unknown database|to database"), "correct dependency_view_database"),
     (
         re.compile(
@@ -64,10 +68,13 @@ _FIXES = (
         "add the client {client} to the image, or remove dependency_view_user and set dependency_connections",
     ),
 )
-_UNREACHABLE = (
-    "set dependency_view_arguments to the options with which {client} connects, as in [-p, '6380'], [-S, "
-    "/run/db.sock] or [--tls]"
-)
+_UNREACHABLE = "set dependency_view_arguments to the options with which {client} connects, as in {options}"
+_OPTIONS = {
+    "postgresql": "[-h, /run/postgresql] or [-p, '5433']",
+    "mysql": "[-S, /run/mysqld/mysqld.sock] or [-P, '3307']",
+    "mariadb": "[-S, /run/mysqld/mysqld.sock] or [-P, '3307']",
+    "redis": "[-s, /run/redis.sock], [-p, '6380'] or [--tls]",
+}
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ def problem(variables: Mapping[str, Any], lines: list[str]) -> str:
     printed = [line.strip()[:200] for line in lines if line.strip()]
     found = next(((line, fix) for pattern, fix in _FIXES for line in printed if pattern.search(line)), None)
     line, fix = found or (printed[-1] if printed else "no output", _UNREACHABLE)
-    words = fix.format(right=_NO_RIGHT[kind].format(user=user), client=VIEWS[kind].program)
+    words = fix.format(right=_NO_RIGHT[kind].format(user=user), client=VIEWS[kind].program, options=_OPTIONS[kind])
     return f"dependency_view_user: {user} cannot read the view of {LABELS[kind]} ({line}). Fix: {words}."
 
 

@@ -54,7 +54,7 @@ def check(directory: StudyDirectory) -> list[CheckResult]:
     judged, failed = _judge_again(measured, grid)
     results.append(_result("raw", failed, f"{len(judged)} trials can be judged again", "trials/*/*/trial.json"))
     results += _not_measured(trials)
-    results += _trials({where: (measured[where].record, record) for where, record in judged.items()})
+    results += _trials({where: _comparable(measured[where].record, record) for where, record in judged.items()})
     results.append(_balancer_counts(measured))
     records = judged | {where: data.record for where, data in trials.items() if where not in measured}
     current = {where: record for where, record in records.items() if TrialPath.parse(where).is_current}
@@ -162,6 +162,14 @@ def _not_measured(trials: Mapping[str, TrialData]) -> Iterator[CheckResult]:
         yield _result("raw", wrong, good, "trials/*/*/trial.json")
 
 
+def _comparable(recorded: TrialRecord, judged: TrialRecord) -> tuple[TrialRecord, TrialRecord]:
+    """Return both, without figures of the bottleneck that an earlier version did not record."""
+    if recorded.bottleneck is None or judged.bottleneck is None:
+        return recorded, judged
+    figures = {name: value for name, value in judged.bottleneck.figures.items() if name in recorded.bottleneck.figures}
+    return recorded, judged.model_copy(update={"bottleneck": judged.bottleneck.model_copy(update={"figures": figures})})
+
+
 def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[CheckResult]:
     """Compare each recorded trial with the one judged again: figure by figure, then rule by rule."""
 
@@ -260,7 +268,7 @@ def _same(recorded: object, judged: object) -> bool:
 
 
 def _texts_only(value: object, *, empty_only: bool = False) -> object:
-    """Return a value in JSON without its sentences; with `empty_only` those that are there stay."""
+    """Return a value in JSON without its sentences; with `empty_only` sentences that are not empty stay."""
     if isinstance(value, list):
         return [_texts_only(each, empty_only=empty_only) for each in value]
     if not isinstance(value, dict):

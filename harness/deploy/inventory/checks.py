@@ -143,18 +143,30 @@ def _host(host: Host) -> Iterable[Problem]:
         yield Problem(f"name: {_unusable_address(host.name)}", host.name)
 
 
+# Options of mysql, mariadb, redis-cli and psql that are followed by a password.
+_PASSWORD = re.compile(r"-a$|-p(?!\d*$)|--pass")
+
+
 def _view(host: Host) -> Iterable[Problem]:
-    """Variables of a dependency's own view without those that it needs."""
+    """Variables of a dependency's own view without the variables that it needs, and secrets in commands."""
     user, kind = "dependency_view_user", "dependency_kind"
     given = [name for name in host.names if name.startswith("dependency_view_") and host.variables.get(name)]
     if given and not host.variables.get(kind):
         yield Problem(f"{given[0]}: only valid with {kind}. Fix: set {kind}.", host.name, given[0])
     reset = host.variables.get("dependency_reset")
-    if reset and MASK.search(str(reset)):  # the study runs it, and knows no secrets of the inventory
+    if reset and MASK.search(str(reset)):  # the study runs it, and reads an inventory without its secrets
         yield Problem(
             "dependency_reset: contains a secret. Allowed: a command that reads it in the container. "
             "Fix: write [sh, -c, 'MYSQL_PWD=\"$MYSQL_ROOT_PASSWORD\" mysql …'].",
             host.name, "dependency_reset",
+        )  # fmt: skip
+    arguments = host.variables.get("dependency_view_arguments")
+    words = [str(word) for word in arguments] if isinstance(arguments, list) else []
+    if any(MASK.search(word) or _PASSWORD.match(word) for word in words):
+        yield Problem(
+            "dependency_view_arguments: contains a password, which the study would record. "
+            "Fix: name it with dependency_view_credential.",
+            host.name, "dependency_view_arguments",
         )  # fmt: skip
     if given and host.variables.get(kind) and not host.variables.get(user):
         yield Problem(f"{given[0]}: only valid with {user}. Fix: set {user}.", host.name, given[0])

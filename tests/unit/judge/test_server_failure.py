@@ -129,6 +129,24 @@ def test_requests_in_flight_at_the_failure_are_its_effect() -> None:
     assert "2.1 % of the requests failed" in of("E8", seen)[0].cause
 
 
+def test_requests_that_hang_after_the_failure_do_not_hide_the_ones_in_flight() -> None:
+    """50 requests of the second before it are reset at once, and 100 later ones fail after their timeout of 3 s."""
+    started, ended = {11: 50, 12: 40, 13: 60}, {12: 50, 15: 40, 16: 60}
+    rows = [
+        replace(row, requests=RATE, requests_failed=started.get(row.t_s, 0), failed=ended.get(row.t_s, 0))
+        for row in samples(RATE, 600)
+    ]
+    seen = with_failure(rows)
+    assert failover_of(seen).before.error_rate == 0
+    assert of("E8", seen) == []
+
+
+def test_timeouts_of_an_overload_are_errors_before_the_failure() -> None:
+    """Every second 20 requests are sent that fail 5 s later, whatever happens to a server."""
+    rows = [replace(row, requests=RATE, requests_failed=20, failed=20) for row in samples(RATE, 600)]
+    assert failover_of(with_failure(rows)).before.error_rate == pytest.approx(20 / RATE)
+
+
 def test_failures_of_the_server_failure_are_told_from_those_before() -> None:
     """Every second has errors of its own, the first after the failure has more."""
     own = [replace(row, completed=278, failed=2) for row in samples(RATE, 600)]

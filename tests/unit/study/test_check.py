@@ -73,6 +73,13 @@ def test_a_study_of_a_version_that_recorded_texts_only_passes(tmp_path: Path) ->
     assert {"E7", "findings"} <= failing(directory).keys()
 
 
+def test_a_study_of_a_version_without_a_figure_of_the_bottleneck_passes(directory: StudyDirectory) -> None:
+    for file in directory.path.rglob("trial.json"):
+        edit(file, lambda recorded: recorded["bottleneck"]["figures"].pop("retransmitted"))
+    with_new_digests(directory)
+    assert failing(directory) == {}
+
+
 def test_a_changed_message_of_a_finding_is_found(tmp_path: Path) -> None:
     directory = with_findings(tmp_path)
     change = {"message": "{count} generator processes were lost", "facts": {"count": 1}}
