@@ -43,7 +43,8 @@ def _incomplete(seconds: Sequence[int], gaps: Sequence[int]) -> Sentence:
     if not seconds:
         return sentence("the series is incomplete: it is empty")
     if gaps:
-        return sentence("the series is incomplete: seconds [{seconds}] are missing", seconds=[str(second) for second in gaps[:5]])
+        missing = [str(second) for second in gaps[:5]]
+        return sentence("the series is incomplete: seconds [{seconds}] are missing", seconds=missing)
     return sentence(
         "the series is incomplete: the series has {rows} rows up to second {last}", rows=len(seconds), last=max(seconds)
     )

@@ -73,6 +73,13 @@ def test_an_inventory_may_have_dependencies() -> None:
             {"dependency_kind": "redis", "dependency_view_credential": "PASSWORD"},
             "dependency_view_credential: only valid with dependency_view_user. Fix: set dependency_view_user.",
         ),
+        ({"dependency_kind": "redis", "dependency_view_credential": "hunter2x"}, "dependency_view_credential: got"),
+        ({"dependency_kind": "redis", "dependency_view_arguments": ["-a", "hunter2x"]}, "contains a password"),
+        ({"dependency_kind": "mariadb", "dependency_view_arguments": ["-phunter2x"]}, "contains a password"),
+        (
+            {"dependency_kind": "mysql", "dependency_view_arguments": ["--password=masked:0123abcd:0123456789abcdef"]},
+            "dependency_view_arguments: contains a password, which the study would record.",
+        ),
         ({"dependency_healt_path": "/"}, "Fix: write dependency_health_path"),
         ({"study_container_engine": "none"}, "study_container_engine: unknown (got 'none')"),
         ({"private_ip": "203.0.113.9"}, "private_ip: a public address"),
@@ -80,6 +87,12 @@ def test_an_inventory_may_have_dependencies() -> None:
 )
 def test_a_wrong_variable_is_named(variables: dict[str, Any], message: str) -> None:
     assert message in " ".join(problems(**variables))
+
+
+@pytest.mark.parametrize("arguments", [["-p", "6380"], ["-p6380"], ["-P", "3307"], ["-S", "/run/db.sock"], ["--tls"]])
+def test_options_of_a_view_select_its_connection(arguments: list[str]) -> None:
+    view = {"dependency_kind": "redis", "dependency_view_user": "watcher", "dependency_view_arguments": arguments}
+    assert problems(**view) == []
 
 
 def test_an_existing_dependency_needs_no_image_and_may_be_out_of_reach() -> None:
