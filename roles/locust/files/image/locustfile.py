@@ -21,7 +21,7 @@ from compiled import Traffic
 from datasets import MasterData, UnknownData
 from flask import jsonify, request
 from load_spec import Dataset, LoadSpec
-from locust import __version__, events
+from locust import __version__, events, runners
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
 from merging import Trial
@@ -34,6 +34,9 @@ from worker import serve_worker
 
 __all__ = ["StudyUser"]  # Locust runs the user classes that it finds in this module
 
+# Seconds without a sign of life after which Locust gives a worker up. Its default of 3 ends loads on a busy machine,
+# where a worker may get no CPU for that long; E5 and E6 find a late worker.
+runners.HEARTBEAT_LIVENESS = 10
 LEAD_S = 0.05  # from the call to second 0: time for the message and the first users
 MOST = 50_000  # users, or requests per second
 
