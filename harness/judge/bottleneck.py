@@ -23,7 +23,7 @@ from harness.judge import (
 from harness.judge import figures as derived
 from harness.judge.host_usage import generator_use
 from harness.judge.observation import Observation
-from harness.language import Sentence, tr
+from harness.language import tr
 from harness.records.findings import Finding, Kind, Severity
 from harness.records.reasons import Reason, ReasonKind
 from harness.records.trial import Bottleneck, Component
@@ -156,11 +156,7 @@ def _died(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _li
         return None
     after = seen.balancing.after_server_death(len(seen.expected_servers))
     detail = phrases.in_turn(*(what.of(host) for host, what in seen.died.items()), after)
-    return Component.SERVER, _reason(ReasonKind.SERVER_DIED, detail)
-
-
-def _reason(kind: ReasonKind, detail: Sentence) -> Reason:
-    return Reason(kind=kind, detail=str(detail), detail_sentence=detail)
+    return Component.SERVER, Reason(kind=ReasonKind.SERVER_DIED, detail=str(detail), detail_sentence=detail)
 
 
 def _of_finding(kind: ReasonKind, finding: Finding) -> Reason:
@@ -227,8 +223,10 @@ def _dependency(seen: Observation, _findings: Sequence[Finding], figures: Judged
     """Find a dependency at its limit, or idle servers that wait for one: near its limit, locked, or slow."""
     for host, death in seen.dependencies_died.items():
         name = seen.dependencies[host].name
-        reason = _reason(ReasonKind.DEPENDENCY_DIED, death.of(name))
-        return Component.DEPENDENCY, reason.model_copy(update={"subject": name, "detail": str(death)})
+        reason = Reason(
+            kind=ReasonKind.DEPENDENCY_DIED, subject=name, detail=str(death), detail_sentence=death.of(name)
+        )
+        return Component.DEPENDENCY, reason
     cpu, connections = shared_use.cpu(seen), _connections(seen, limits)
     if cpu is not None and cpu.share >= limits.dependency_cpu:
         return _of_dependency(ReasonKind.DEPENDENCY_CPU, cpu.name)

@@ -116,7 +116,8 @@ class Observation:
         These were in flight at the failure: sent before it, and failed in its second or in the next one. Of all
         failures in these two seconds, as many as usual have other causes.
         """
-        rows, second = stats.window(self.window, 0.0, math.floor(self.calm_to_s)), math.floor(self.calm_to_s)
+        second = math.floor(self.calm_to_s)
+        rows = stats.window(self.window, 0.0, second)
         if not self.stopped or not rows:
             return rows
         unended = sum(row.by_start[1] - row.failed for row in self.samples if row.t_s < second)
